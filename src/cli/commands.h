@@ -1,0 +1,13 @@
+// The table of contents of the command line: each function adds one family of commands.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace sparky::cli {
+struct Context;
+
+void add_all_commands(CLI::App& app, Context& context);
+
+}  // namespace sparky::cli

@@ -1,0 +1,1 @@
+#include "pixel/picture.h"
