@@ -1,0 +1,59 @@
+// Graph: the plan's effective order. Declared dependencies, orchestrators' dependencies, phase patterns and gates all
+// become edges between nodes, once, here; check, timeline and engine read the same graph, so that what is drawn is what
+// runs. An orchestrator is a begin node and an end node, so that "after orchestrator X" costs one edge: a plan of n
+// workstreams has O(n) edges.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace sparky::plan {
+
+struct Plan;
+
+enum class NodeKind : uint8_t { workstream, gate, orchestrator_begin, orchestrator_end, phase_barrier };
+enum class EdgeWhy : uint8_t {
+  dependency,    // depends_on of a workstream
+  orchestrator,  // membership, or depends_on of an orchestrator
+  gate,          // a gate's after or before
+  phase,         // sequential order within an orchestrator
+};
+
+using NodeId = uint32_t;
+
+struct Node {
+  NodeKind kind = NodeKind::workstream;
+  uint32_t index = 0;  // into plan.workstreams, plan.gates or plan.orchestrators
+};
+
+struct Edge {
+  NodeId to = 0;  // in `after` lists: the successor; in `before` lists: the predecessor
+  EdgeWhy why = EdgeWhy::dependency;
+};
+
+struct Graph {
+  std::vector<Node> nodes;  // workstreams first (node i is plan.workstreams[i]), then gates, then the others
+  // Compressed rows: the successors of n are successors[successor_start[n] … successor_start[n + 1]).
+  std::vector<uint32_t> successor_start, predecessor_start;
+  std::vector<Edge> successors, predecessors;
+  std::vector<NodeId> order;                      // topological; shorter than nodes if there is a cycle
+  std::vector<NodeId> cycle;                      // one whole cycle, if there is any; each waits for the one before
+  std::unordered_map<std::string, NodeId> by_id;  // workstreams, gates; an orchestrator's id names its end node
+
+  std::span<const Edge> after(NodeId n) const {
+    return {successors.data() + successor_start[n], successors.data() + successor_start[n + 1]};
+  }
+  std::span<const Edge> before(NodeId n) const {
+    return {predecessors.data() + predecessor_start[n], predecessors.data() + predecessor_start[n + 1]};
+  }
+};
+
+// Unknown ids are left out (check.h reports them). Never fails; a cycle is named in `cycle`.
+Graph build_graph(const Plan& plan);
+// By declared dependencies (depends_on of workstreams) alone: the blueprint's critical path.
+Graph build_declared_graph(const Plan& plan);
+
+}  // namespace sparky::plan
