@@ -25,4 +25,26 @@ struct Picture {
   friend bool operator==(const Picture&, const Picture&) = default;
 };
 
+// A picture whose pixels name entries of a palette of at most 256 colours.
+struct IndexedPicture {
+  int width = 0, height = 0;
+  std::vector<Rgba> palette;     // 1 to 256
+  std::vector<uint8_t> indices;  // width × height, each below palette.size()
+  friend bool operator==(const IndexedPicture&, const IndexedPicture&) = default;
+};
+
+struct Frame {
+  Picture picture;
+  int duration_ms = 100;
+  friend bool operator==(const Frame&, const Frame&) = default;
+};
+
+// Frames of one size, shown one after another.
+struct Animation {
+  int width = 0, height = 0;
+  std::vector<Frame> frames;
+  int loops = 0;  // how often it plays; 0: for ever
+  friend bool operator==(const Animation&, const Animation&) = default;
+};
+
 }  // namespace sparky::pixel
