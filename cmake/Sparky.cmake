@@ -9,6 +9,8 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 
+list(APPEND CMAKE_PREFIX_PATH ${CMAKE_SOURCE_DIR}/.dev/ftxui)  # scripts/ftxui.sh builds it where apt lacks it
+
 option(SPARKY_SANITIZE "comma-separated sanitizers, e.g. address,undefined" "")
 option(SPARKY_FUZZ "build libFuzzer programs (clang)" OFF)
 option(SPARKY_TORCH "build sparky-sprite, which needs libtorch" ON)
