@@ -1,0 +1,51 @@
+// View: the state in words that people and scripts ask for. Reads only; what is said here is all that a face needs.
+#pragma once
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/time.h"
+#include "engine/state.h"
+
+namespace sparky::engine {
+
+// How a run stands now: what RunSettled said, or running.
+Standing standing(const Run& run);
+// Of what was selected: done (completed or skipped) over all, running work counted by its progress. 0 to 1.
+double progress(const State& state, const Run& run);
+
+// When the run will be done, from the estimates and from what earlier work took against its estimates: the longest of
+// the remaining critical path and the remaining work over the slots. Nothing: no estimate, or nothing can go on.
+std::optional<Time> eta(const State& state, const Run& run, Time now);
+std::optional<Time> eta(const State& state, const Run& run, NodeId node, Time now);
+
+// Why a workstream or gate does not go on: the exact chain, from itself to what has to happen first. Each line one
+// link; `target` is what it is about (an id), `action` what a person can do about it (may be empty).
+struct Link {
+  std::string target;
+  std::string text;  // "waits for WS-04, which is running since 14:02 (65 %)"
+  std::string action;
+};
+std::vector<Link> explain(const State& state, const Run& run, NodeId node, Time now);
+
+// All that waits for a node, directly or not; workstreams and gates, in plan order.
+std::vector<NodeId> downstream(const Run& run, NodeId node);
+
+// {"run","state","orchestrators":[{"orchestrator","id","status","workstreams":{…},"blockers","decisions_needed",…}],
+//  "gates":[…],…}: the status document (blueprint §9.3's object per orchestrator).
+Json status(const State& state, const Run& run, Time now);
+Json describe(const State& state, const Decision& decision);  // {"id":"D7","run","target","text","kind","options"…}
+Json describe(const State& state, const Escalation& escalation);
+Json describe(const State& state, const Job& job, Time now);  // {"id","kind","state","progress","eta_s",…}
+Json describe(const State& state, const Worker& worker);
+Json describe(const State& state, const Run& run, NodeId node, Time now);  // one workstream or gate, with its criteria
+
+// Seconds that a job submitted now would take until it is done, from what was measured here; nothing: never measured.
+std::optional<double> estimated_seconds(const State& state, const JobSpec& spec);
+
+// An event in one line for a person: "WS-05 completed (2 verified, 1 untestable)". Empty: nothing worth a line.
+std::string sentence(const State& after, const Event& event);
+
+}  // namespace sparky::engine
