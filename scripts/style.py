@@ -16,13 +16,14 @@ FUNCTION_LINES_MAX = 110
 # Which folders a folder may include from: arrows run downward only (docs/architecture.md).
 LAYERS = {
     "base": set(),
+    "config": {"base"},
     "plan": {"base"},
     "engine": {"base", "plan"},
     "journal": {"base"},
     "wire": {"base", "plan", "engine"},
     "warden": {"base"},
     "executors": {"base", "plan", "engine", "warden", "wire"},
-    "conductor": {"base", "plan", "engine", "journal", "wire", "executors"},
+    "conductor": {"base", "plan", "engine", "journal", "wire", "executors", "config"},
     "pixel": {"base"},
     "studio": {"base", "pixel", "wire"},
     "sprite": {"base", "pixel", "studio", "wire"},
