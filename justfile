@@ -23,3 +23,9 @@ test: build
 # format all C++ files in place
 fmt:
     git ls-files '*.cc' '*.h' | xargs clang-format-19 -i
+
+# === Documentation ===
+
+# write docs/cli.md, docs/config.md and the man pages from the program
+docs: build
+    build/release/bin/sparky docs docs

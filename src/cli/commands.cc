@@ -1,14 +1,10 @@
 #include "cli/commands.h"
 
-#include <CLI/CLI.hpp>
-
-#include "cli/cli.h"
-
 namespace sparky::cli {
 
 void add_all_commands(CLI::App& app, Context& context) {
-  (void)app;
-  (void)context;
+  add_config_commands(app, context);
+  add_docs_commands(app, context);
 }
 
 }  // namespace sparky::cli

@@ -8,6 +8,9 @@ class App;
 namespace sparky::cli {
 struct Context;
 
+void add_config_commands(CLI::App& app, Context& context);
+void add_docs_commands(CLI::App& app, Context& context);
+
 void add_all_commands(CLI::App& app, Context& context);
 
 }  // namespace sparky::cli
