@@ -25,12 +25,26 @@ enum class OnLost : uint8_t { retry, ask };
 
 std::string_view name(Phase phase);        // "sequential-then-parallel", …
 std::string_view name(Priority priority);  // "P0", …
+std::optional<Phase> parse_phase(std::string_view name);
+std::optional<Priority> parse_priority(std::string_view name);
+
+// Ids name files, directories and arguments: letters, digits, - _ . only (ASCII), beginning with a letter or a digit,
+// without "..". Says what is wrong with an id; empty: nothing.
+constexpr size_t max_id_bytes = 100;
+std::string bad_id(std::string_view id);
 
 // An estimate in working days.
 struct Days {
   double min = 0, max = 0;
   friend bool operator==(const Days&, const Days&) = default;
 };
+
+// When a gate should be open: a date, or the end of the N-th week of the plan.
+struct Due {
+  std::optional<std::chrono::sys_days> date;
+  int week = 0;
+};
+std::optional<Due> parse_due(std::string_view text);  // "2026-03-31" or "week 6"
 
 // Exactly one of a check (shell command that must exit 0) and manual (a person decides).
 struct Criterion {
