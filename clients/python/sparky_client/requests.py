@@ -1,0 +1,46 @@
+"""The requests both clients offer: each is a message and the way to read its reply. `_ask` differs, nothing else."""
+from __future__ import annotations
+
+import uuid
+from typing import Any, Callable, Optional, Sequence
+
+from .messages import JobAccepted, JobResult, JobState, Model, StatusInfo, read
+
+
+class Requests:
+    """`_ask(type, values, parse)` sends one request and gives parse(reply), or in AsyncClient an awaitable of it."""
+
+    def _ask(self, type_: str, values: dict[str, Any], parse: Callable[[dict[str, Any]], Any]) -> Any:
+        raise NotImplementedError
+
+    def ask(self, type_: str, **values: Any) -> Any:
+        """Any request of docs/protocol.md by name; gives the reply as a dict."""
+        return self._ask(type_, values, lambda reply: reply)
+
+    def ping(self):
+        return self._ask("ping", {}, lambda reply: reply["type"] == "pong")
+
+    def models(self):
+        return self._ask("list_models", {}, lambda reply: [read(Model, m) for m in reply["models"]])
+
+    def status(self):
+        return self._ask("status", {}, lambda reply: read(StatusInfo, reply))
+
+    def generate(self, prompt: str, model: str = "sprite-32", *, id: Optional[str] = None,
+                 size: Optional[Sequence[int]] = None, steps: Optional[int] = None, cfg_scale: Optional[float] = None,
+                 lora: Optional[str] = None, batch_size: Optional[int] = None, animation_frames: Optional[int] = None,
+                 tileset_grid: Optional[Sequence[int]] = None, seed: Optional[int] = None):
+        """Submits a job. Repeating it with the same id and content runs nothing twice."""
+        values = {"id": id or f"py-{uuid.uuid4().hex[:12]}", "prompt": prompt, "model": model,
+                  "size": list(size) if size else None, "steps": steps, "cfg_scale": cfg_scale, "lora": lora,
+                  "batch_size": batch_size, "animation_frames": animation_frames,
+                  "tileset_grid": list(tileset_grid) if tileset_grid else None, "seed": seed}
+        return self._ask("generate", values, lambda reply: read(JobAccepted, reply))
+
+    def cancel(self, job_id: str):
+        return self._ask("cancel", {"job_id": job_id}, lambda reply: reply["job_id"])
+
+    def job(self, job_id: str):
+        """JobResult once it is completed, else JobState."""
+        return self._ask("get_status", {"job_id": job_id},
+                         lambda reply: read(JobResult if reply["type"] == "result" else JobState, reply))
