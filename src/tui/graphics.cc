@@ -1,0 +1,149 @@
+#include "tui/graphics.h"
+
+#include <chafa.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+namespace sparky::tui {
+namespace {
+
+using pixel::Picture;
+
+template <auto unref>
+struct Unref {
+  template <class T>
+  void operator()(T* t) const {
+    unref(t);
+  }
+};
+template <class T, auto unref>
+using Held = std::unique_ptr<T, Unref<unref>>;
+
+Picture enlarged(const Picture& in, int scale) {
+  Picture out(in.width * scale, in.height * scale);
+  for (int y = 0; y < out.height; ++y)
+    for (int x = 0; x < out.width; ++x) out.at(x, y) = in.at(x / scale, y / scale);
+  return out;
+}
+
+// By the middle of each target pixel's area: keeps colours true, which averaging would not.
+Picture reduced(const Picture& in, int width, int height) {
+  Picture out(width, height);
+  for (int y = 0; y < height; ++y)
+    for (int x = 0; x < width; ++x)
+      out.at(x, y) = in.at(int((int64_t(2) * x + 1) * in.width / (2 * width)),
+                           int((int64_t(2) * y + 1) * in.height / (2 * height)));
+  return out;
+}
+
+ChafaCanvasMode canvas_mode(Colors colors) {
+  switch (colors) {
+    case Colors::truecolor:
+      return CHAFA_CANVAS_MODE_TRUECOLOR;
+    case Colors::ansi256:
+      return CHAFA_CANVAS_MODE_INDEXED_240;
+    case Colors::ansi16:
+      return CHAFA_CANVAS_MODE_INDEXED_16;
+    case Colors::none:
+      return CHAFA_CANVAS_MODE_FGBG;
+  }
+  return CHAFA_CANVAS_MODE_INDEXED_16;
+}
+
+ChafaPixelMode pixel_mode(Graphics graphics) {
+  switch (graphics) {
+    case Graphics::kitty:
+      return CHAFA_PIXEL_MODE_KITTY;
+    case Graphics::iterm2:
+      return CHAFA_PIXEL_MODE_ITERM2;
+    case Graphics::sixel:
+      return CHAFA_PIXEL_MODE_SIXELS;
+    case Graphics::symbols:
+      return CHAFA_PIXEL_MODE_SYMBOLS;
+  }
+  return CHAFA_PIXEL_MODE_SYMBOLS;
+}
+
+struct Fit {
+  Picture picture;
+  int scale = 0;
+};
+Fit fit(const Picture& picture, int max_width, int max_height) {
+  int scale = std::min(max_width / picture.width, max_height / picture.height);
+  if (scale >= 1) return {scale == 1 ? picture : enlarged(picture, scale), scale};
+  double shrink = std::min(double(max_width) / picture.width, double(max_height) / picture.height);
+  return {reduced(picture, std::max(1, int(picture.width * shrink)), std::max(1, int(picture.height * shrink))), 0};
+}
+
+std::string render(const Picture& picture, const Terminal& terminal, int columns, int rows) {
+  Held<ChafaSymbolMap, chafa_symbol_map_unref> symbols(chafa_symbol_map_new());
+  auto tags = !terminal.unicode ? CHAFA_SYMBOL_TAG_ASCII
+              : terminal.colors == Colors::none
+                  ? ChafaSymbolTags(CHAFA_SYMBOL_TAG_BRAILLE | CHAFA_SYMBOL_TAG_SPACE)
+                  : ChafaSymbolTags(CHAFA_SYMBOL_TAG_VHALF | CHAFA_SYMBOL_TAG_SPACE | CHAFA_SYMBOL_TAG_SOLID);
+  chafa_symbol_map_add_by_tags(symbols.get(), tags);
+  Held<ChafaCanvasConfig, chafa_canvas_config_unref> config(chafa_canvas_config_new());
+  chafa_canvas_config_set_geometry(config.get(), columns, rows);
+  chafa_canvas_config_set_symbol_map(config.get(), symbols.get());
+  chafa_canvas_config_set_canvas_mode(config.get(), canvas_mode(terminal.colors));
+  chafa_canvas_config_set_pixel_mode(config.get(), pixel_mode(terminal.graphics));
+  chafa_canvas_config_set_cell_geometry(config.get(), terminal.cell_width, terminal.cell_height);
+  chafa_canvas_config_set_dither_mode(config.get(), CHAFA_DITHER_MODE_NONE);
+  // Not every terminal knows "repeat this character" (REP).
+  chafa_canvas_config_set_optimizations(config.get(), CHAFA_OPTIMIZATION_REUSE_ATTRIBUTES);
+  chafa_canvas_config_set_preprocessing_enabled(config.get(), FALSE);
+  chafa_canvas_config_set_work_factor(config.get(), 1.0f);
+  chafa_canvas_config_set_transparency_threshold(config.get(), 0.5f);
+  Held<ChafaCanvas, chafa_canvas_unref> canvas(chafa_canvas_new(config.get()));
+  chafa_canvas_draw_all_pixels(canvas.get(), CHAFA_PIXEL_RGBA8_UNASSOCIATED,
+                               reinterpret_cast<const guint8*>(picture.pixels.data()), picture.width, picture.height,
+                               picture.width * 4);
+  // All sequences that chafa knows: what the terminal can do was decided by detect().
+  Held<ChafaTermInfo, chafa_term_info_unref> info(chafa_term_db_get_fallback_info(chafa_term_db_get_default()));
+  GString* printed = chafa_canvas_print(canvas.get(), info.get());
+  std::string out(printed->str, printed->len);
+  g_string_free(printed, TRUE);
+  return out;
+}
+
+}  // namespace
+
+Drawn draw(const Picture& picture, const Terminal& terminal, int columns, int rows) {
+  Drawn out;
+  if (picture.empty() || columns < 1 || rows < 1) return out;
+  bool symbols = terminal.graphics == Graphics::symbols;
+  // A cell is one by two half-blocks, two by four braille dots, or its pixels.
+  bool braille = symbols && terminal.unicode && terminal.colors == Colors::none;
+  int unit_w = symbols ? (braille ? 2 : 1) : terminal.cell_width;
+  int unit_h = symbols ? (braille ? 4 : terminal.unicode ? 2 : 1) : terminal.cell_height;
+  auto [fitted, scale] = fit(picture, columns * unit_w, rows * unit_h);
+  out.scale = scale;
+  out.columns = (fitted.width + unit_w - 1) / unit_w;
+  out.rows = (fitted.height + unit_h - 1) / unit_h;
+  // The canvas is whole cells: what the picture does not fill is transparent, so that chafa does not stretch it.
+  Picture canvas(out.columns * unit_w, out.rows * unit_h);
+  for (int y = 0; y < fitted.height; ++y)
+    for (int x = 0; x < fitted.width; ++x) canvas.at(x, y) = fitted.at(x, y);
+  // chafa samples symbols at 8 × 8 pixels a cell: give it exactly these, so that no pixel is blurred.
+  if (symbols) {
+    Picture sampled(out.columns * 8, out.rows * 8);
+    for (int y = 0; y < sampled.height; ++y)
+      for (int x = 0; x < sampled.width; ++x) sampled.at(x, y) = canvas.at(x * unit_w / 8, y * unit_h / 8);
+    canvas = std::move(sampled);
+  }
+  auto printed = render(canvas, terminal, out.columns, out.rows);
+  for (char c : printed) {
+    if (c == '\n') out.bytes += '\r';
+    out.bytes += c;
+  }
+  out.bytes += "\r\n";
+  return out;
+}
+
+std::string clear_graphics(const Terminal& terminal) {
+  return terminal.graphics == Graphics::kitty ? "\x1b_Ga=d,q=2\x1b\\" : "";
+}
+
+}  // namespace sparky::tui

@@ -1,0 +1,23 @@
+// Pictures as bytes for a terminal, through chafa: kitty, iTerm2, sixel, else half-blocks. Pixels stay pixels: pictures
+// are enlarged by whole factors and nearest neighbour only; what is too large is reduced.
+#pragma once
+#include <string>
+
+#include "pixel/picture.h"
+#include "tui/terminal.h"
+
+namespace sparky::tui {
+
+struct Drawn {
+  std::string bytes;          // lines end in "\r\n"; the cursor ends on the line below
+  int columns = 0, rows = 0;  // cells covered
+  int scale = 0;              // each pixel of the picture became scale × scale pixels (or half-cells); 0: reduced
+};
+
+// Draws as large as fits into columns × rows cells.
+Drawn draw(const pixel::Picture& picture, const Terminal& terminal, int columns, int rows);
+
+// Bytes that remove all graphics that were drawn (kitty keeps them until told); empty where text overwrites them.
+std::string clear_graphics(const Terminal& terminal);
+
+}  // namespace sparky::tui

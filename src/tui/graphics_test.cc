@@ -1,0 +1,98 @@
+#include "tui/graphics.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+
+namespace sparky::tui {
+namespace {
+
+using pixel::Picture;
+using pixel::Rgba;
+
+Picture checkers() {
+  Picture p(4, 4);
+  for (int y = 0; y < 4; ++y)
+    for (int x = 0; x < 4; ++x) p.at(x, y) = (x + y) % 2 ? Rgba{250, 10, 20, 255} : Rgba{10, 200, 30, 255};
+  return p;
+}
+
+Terminal terminal(Graphics graphics, Colors colors = Colors::truecolor) {
+  Terminal t;
+  t.graphics = graphics;
+  t.colors = colors;
+  t.cell_width = 10;
+  t.cell_height = 20;
+  return t;
+}
+
+// Reads half-block output back into pixels: two per cell, by the colours that were set.
+Picture read_back(const std::string& bytes, int columns, int rows) {
+  Picture out(columns, rows * 2);
+  Rgba fg, bg;
+  int x = 0, y = 0;
+  for (size_t at = 0; at < bytes.size();) {
+    if (bytes[at] == '\x1b') {
+      auto end = bytes.find_first_of("mlh", at);
+      std::string body = bytes.substr(at + 2, end - at - 2);
+      bool colors = bytes[end] == 'm';
+      at = end + 1;
+      if (!colors) continue;
+      if (body == "0") fg = bg = {};
+      if (body == "7") std::swap(fg, bg);
+      for (auto [code, target] : {std::pair{"38;2;", &fg}, std::pair{"48;2;", &bg}}) {
+        int r = 0, g = 0, b = 0;
+        auto found = body.find(code);
+        if (found == body.npos || std::sscanf(body.c_str() + found + 5, "%d;%d;%d", &r, &g, &b) != 3) continue;
+        *target = {uint8_t(r), uint8_t(g), uint8_t(b), 255};
+      }
+    } else if (bytes[at] == '\r' || bytes[at] == '\n') {
+      if (bytes[at++] == '\n') x = 0, ++y;
+    } else {
+      std::string glyph = bytes.substr(at, (bytes[at] & 0x80) ? 3 : 1);
+      at += glyph.size();
+      if (y >= rows || x >= columns) return {};
+      out.at(x, 2 * y) = glyph == "▀" || glyph == "█" ? fg : bg;
+      out.at(x, 2 * y + 1) = glyph == "▄" || glyph == "█" ? fg : bg;
+      ++x;
+    }
+  }
+  return out;
+}
+
+TEST(Graphics, HalfBlocksKeepEveryPixel) {
+  auto drawn = draw(checkers(), terminal(Graphics::symbols), 40, 10);
+  EXPECT_EQ(drawn.scale, 5);
+  EXPECT_EQ(drawn.columns, 20);
+  EXPECT_EQ(drawn.rows, 10);
+  auto back = read_back(drawn.bytes, drawn.columns, drawn.rows);
+  ASSERT_FALSE(back.empty());
+  for (int y = 0; y < 20; ++y)
+    for (int x = 0; x < 20; ++x) {
+      auto want = checkers().at(x / 5, y / 5), got = back.at(x, y);
+      EXPECT_NEAR(got.r, want.r, 2) << x << "," << y;
+      EXPECT_NEAR(got.g, want.g, 2) << x << "," << y;
+    }
+}
+
+TEST(Graphics, EachProtocolIsSpoken) {
+  EXPECT_NE(draw(checkers(), terminal(Graphics::kitty), 20, 10).bytes.find("\x1b_G"), std::string::npos);
+  EXPECT_NE(draw(checkers(), terminal(Graphics::sixel), 20, 10).bytes.find("\x1bP"), std::string::npos);
+  EXPECT_NE(draw(checkers(), terminal(Graphics::iterm2), 20, 10).bytes.find("\x1b]1337;File="), std::string::npos);
+}
+
+TEST(Graphics, LargePicturesFit) {
+  auto drawn = draw(Picture(1000, 400, Rgba{1, 2, 3, 255}), terminal(Graphics::symbols), 40, 10);
+  EXPECT_EQ(drawn.scale, 0);
+  EXPECT_EQ(drawn.columns, 40);
+  EXPECT_EQ(drawn.rows, 8);
+}
+
+TEST(Graphics, WithoutColoursThereAreNoColourCodes) {
+  auto drawn = draw(checkers(), terminal(Graphics::symbols, Colors::none), 20, 10);
+  EXPECT_EQ(drawn.bytes.find("38;"), std::string::npos);
+  EXPECT_TRUE(draw(Picture(), terminal(Graphics::symbols), 20, 10).bytes.empty());
+}
+
+}  // namespace
+}  // namespace sparky::tui
