@@ -30,6 +30,7 @@ Terminal terminal(Graphics graphics, Colors colors = Colors::truecolor) {
 Picture read_back(const std::string& bytes, int columns, int rows) {
   Picture out(columns, rows * 2);
   Rgba fg, bg;
+  bool inverse = false;
   int x = 0, y = 0;
   for (size_t at = 0; at < bytes.size();) {
     if (bytes[at] == '\x1b') {
@@ -38,8 +39,8 @@ Picture read_back(const std::string& bytes, int columns, int rows) {
       bool colors = bytes[end] == 'm';
       at = end + 1;
       if (!colors) continue;
-      if (body == "0") fg = bg = {};
-      if (body == "7") std::swap(fg, bg);
+      if (body == "0") fg = bg = {}, inverse = false;
+      if (body == "7") inverse = true;
       for (auto [code, target] : {std::pair{"38;2;", &fg}, std::pair{"48;2;", &bg}}) {
         int r = 0, g = 0, b = 0;
         auto found = body.find(code);
@@ -52,8 +53,8 @@ Picture read_back(const std::string& bytes, int columns, int rows) {
       std::string glyph = bytes.substr(at, (bytes[at] & 0x80) ? 3 : 1);
       at += glyph.size();
       if (y >= rows || x >= columns) return {};
-      out.at(x, 2 * y) = glyph == "▀" || glyph == "█" ? fg : bg;
-      out.at(x, 2 * y + 1) = glyph == "▄" || glyph == "█" ? fg : bg;
+      out.at(x, 2 * y) = (glyph == "▀" || glyph == "█") != inverse ? fg : bg;
+      out.at(x, 2 * y + 1) = (glyph == "▄" || glyph == "█") != inverse ? fg : bg;
       ++x;
     }
   }
