@@ -12,5 +12,6 @@ void add_config_commands(CLI::App& app, Context& context);
 void add_docs_commands(CLI::App& app, Context& context);
 
 void add_all_commands(CLI::App& app, Context& context);
+void add_hardware_commands(CLI::App& app, Context& context);
 
 }  // namespace sparky::cli

@@ -1,0 +1,19 @@
+// Document: what the commands that write a measured JSON document (hardware, env, bench) have in common.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/json.h"
+
+namespace sparky::cli {
+
+// Reads JSON from a file, or from stdin for "-", and checks it against the schema of that name. The error names the
+// file and lists every finding with its JSON pointer.
+Result<Json> read_document(const std::filesystem::path& path, std::string_view schema_name);
+// Writes text to the file (atomically, parents made), or to stdout for "-".
+Status write_text(const std::filesystem::path& path, std::string_view text);
+Status write_document(const std::filesystem::path& path, const Json& document);
+
+}  // namespace sparky::cli

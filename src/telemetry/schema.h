@@ -1,0 +1,25 @@
+// Schema: checks a document against a JSON Schema (draft 7) of ours; the library behind it is valijson.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+
+namespace sparky::telemetry {
+
+struct Finding {
+  std::string pointer;  // JSON pointer (RFC 6901) to the offending value; "" is the whole document
+  std::string message;
+  // "/gpu/0/memory_bytes: …", or "the document: …".
+  std::string text() const;
+};
+
+// The schema files under schemas/, carried inside the program: "hardware", "environment", "result", "bench".
+std::string_view schema_text(std::string_view name);
+
+// Everything that is wrong with the document; empty if it is right. Each finding says what is there and what would
+// be right. Only the innermost place of a trouble is named, not each object around it.
+std::vector<Finding> check_schema(const Json& document, std::string_view schema_name);
+
+}  // namespace sparky::telemetry
