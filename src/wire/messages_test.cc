@@ -1,0 +1,125 @@
+#include "wire/messages.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "base/files.h"
+#include "base/hash.h"
+#include "base/text.h"
+
+namespace sparky::wire {
+namespace {
+
+std::string hex_of(std::string_view bytes) {
+  return hex(std::span(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()));
+}
+std::string unhex(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i + 1 < text.size(); i += 2) out += char(std::stoi(std::string(text.substr(i, 2)), nullptr, 16));
+  return out;
+}
+
+constexpr auto golden =
+    "87a474797065a867656e6572617465a26964a26a31a670726f6d7074a170a56d6f64656ca16da473697a65922020a573746570731e"
+    "a96366675f7363616c65ca40f00000";
+
+TEST(Compatible, GoldenBytes) {
+  Request generate = Generate{.id = "j1", .prompt = "p", .model = "m", .size = {32, 32}, .steps = 30, .cfg_scale = 7.5};
+  EXPECT_EQ(hex_of(encode(generate, {})), golden);
+  auto asked = parse_request(unhex(golden));
+  ASSERT_TRUE(asked) << asked.error().text();
+  auto& g = std::get<Generate>(asked->body);
+  EXPECT_EQ(g.id, "j1");
+  EXPECT_EQ(g.size, (std::vector<int64_t>{32, 32}));
+  EXPECT_EQ(g.cfg_scale, 7.5);
+  EXPECT_FALSE(g.lora);
+  EXPECT_TRUE(is_compatible(asked->body));
+  EXPECT_EQ(hex_of(encode(Reply(Pong{}))), "81a474797065a4706f6e67");
+}
+
+TEST(Compatible, TypeMayStandAnywhereAndExtraFieldsAreIgnored) {
+  auto asked = parse_request(to_msgpack(
+      Json{{"cfg_scale", 7}, {"type", "generate"}, {"prompt", "p"}, {"model", "m"}, {"lora", nullptr}, {"zzz", 1}}));
+  ASSERT_TRUE(asked) << asked.error().text();
+  EXPECT_EQ(std::get<Generate>(asked->body).cfg_scale, 7.0) << "an integer serves where a float is expected";
+}
+
+TEST(Decode, ErrorsNameTheFieldAndWhatWouldBeRight) {
+  auto message = [](Json json) { return decode_request(json).error().text(); };
+  EXPECT_EQ(message({{"type", "generate"}, {"model", "m"}}), "field 'prompt' is missing");
+  EXPECT_EQ(message({{"type", "cancel"}, {"job_id", 7}}), "field 'job_id' must be a string, not number");
+  EXPECT_EQ(message({{"type", "generate"}, {"prompt", "p"}, {"model", "m"}, {"size", {32, "x"}}}),
+            "field 'size[1]' must be an integer, not string");
+  EXPECT_EQ(message({{"type", "decidee"}}), "unknown type 'decidee' (help: did you mean 'decide'?)");
+  EXPECT_EQ(message({{"type", "start_run"}, {"plan", "/p"}, {"jobs", -1}}), "field 'jobs' is out of range");
+  EXPECT_EQ(message({{"type", "start_run"}, {"plan", "/p"}, {"jobs", 1.5}}),
+            "field 'jobs' must be an integer, not number");
+  EXPECT_EQ(message({{"tipe", "ping"}}), "field 'type' is missing");
+  EXPECT_EQ(message(Json::array()), "a message is a map, not array");
+  EXPECT_EQ(message({{"type", "cancel"}, {"job_id", "\xff"}}), "field 'job_id' is not UTF-8");
+}
+
+TEST(Envelope, IsCarriedAndGivenBack) {
+  auto bytes = encode(Request(ShowJob{"j"}), {"r7", "k", "ada@box"});
+  auto asked = parse_request(bytes);
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(asked->envelope.request_id, "r7");
+  EXPECT_EQ(asked->envelope.key, "k");
+  EXPECT_EQ(asked->envelope.who, "ada@box");
+  auto reply = *parse_msgpack(encode(Reply(Pong{}), "r7"));
+  EXPECT_EQ(reply["request_id"], "r7");
+}
+
+TEST(Json, SaysTheSameAsMessagePack) {
+  Reply reply = LogPart{{std::string("\0\xff{", 3)}, 5, 1'000'000};
+  auto json = *parse_json(encode(reply, "", Encoding::json));
+  EXPECT_EQ(json["data"], "AP97");
+  auto back = std::get<LogPart>(*decode_reply(json));
+  EXPECT_EQ(back.data.data, std::string("\0\xff{", 3));
+  EXPECT_EQ(std::get<LogPart>(*decode_reply(*parse_msgpack(encode(reply)))).data, back.data);
+}
+
+TEST(Protocol, ReferenceIsCurrent) {
+  auto path = std::filesystem::path(SPARKY_SOURCE_DIR) / "docs/protocol.md";
+  if (std::getenv("SPARKY_UPDATE_DOCS")) {
+    ASSERT_TRUE(write_file_atomic(path, reference()));
+  }
+  auto written = read_file(path);
+  ASSERT_TRUE(written);
+  EXPECT_TRUE(*written == reference()) << "run: SPARKY_UPDATE_DOCS=1 wire_test --gtest_filter='Protocol.*'";
+}
+
+RC_GTEST_PROP(Messages, RoundTripThroughBothEncodings, ()) {
+  auto text = rc::gen::map(rc::gen::arbitrary<std::string>(), [](std::string s) { return printable(s); });
+  StartRun start{*text,
+                 *rc::gen::arbitrary<uint32_t>(),
+                 *text,
+                 *rc::gen::container<std::vector<std::string>>(text),
+                 *rc::gen::arbitrary<bool>(),
+                 {}};
+  Envelope envelope{*text, *text, *text};
+  auto same = [&](const Result<Asked>& asked) {
+    RC_ASSERT(asked.has_value());
+    auto& s = std::get<StartRun>(asked->body);
+    RC_ASSERT(s.plan == start.plan && s.jobs == start.jobs && s.until == start.until && s.only == start.only &&
+              s.fresh == start.fresh);
+    RC_ASSERT(asked->envelope.key == envelope.key && asked->envelope.who == envelope.who);
+  };
+  same(parse_request(encode(Request(start), envelope)));
+  same(decode_request(*parse_json(encode(Request(start), envelope, Encoding::json))));
+}
+
+RC_GTEST_PROP(Messages, NumbersSurvive, (int64_t i, uint64_t u, double d)) {
+  Update update = Progress{"j", "sampling", i, -i / 2, d, 0.1, 1e300};
+  auto back = std::get<Progress>(*decode_update(*parse_msgpack(encode(update))));
+  RC_ASSERT(back.step == i && back.total_steps == -i / 2 && back.percent == d && back.eta_s == 0.1 &&
+            back.progress == 1e300);
+  Stream beat = Heartbeat{u, "t"};
+  RC_ASSERT(std::get<Heartbeat>(*decode_stream(*parse_msgpack(encode(beat)))).newest == u);
+}
+
+}  // namespace
+}  // namespace sparky::wire
