@@ -11,10 +11,10 @@
 
 namespace sparky::wire {
 
-// clang-format off
-#define SPARKY_MESSAGE(NAME, DOC) \
+#define SPARKY_MESSAGE(NAME, DOC)                           \
   static constexpr std::string_view type = NAME, doc = DOC; \
-  template <class M, class V> static void fields([[maybe_unused]] M& m, [[maybe_unused]] V& v)
+  template <class M, class V>                               \
+  static void fields([[maybe_unused]] M& m, [[maybe_unused]] V& v)
 
 // ---- requests -------------------------------------------------------------------------------------------------------
 
@@ -32,7 +32,8 @@ struct Generate {
   std::optional<int64_t> batch_size, animation_frames;
   std::optional<std::vector<int64_t>> tileset_grid;  // columns, rows
   std::optional<int64_t> seed;
-  SPARKY_MESSAGE("generate", "Asks for an image. Answer: job_accepted or job_error. The same id and content again: the same job.") {
+  SPARKY_MESSAGE("generate",
+                 "Asks for an image. Answer: job_accepted or job_error. The same id and content again: the same job.") {
     v.maybe("id", m.id, "the job's id; left out: one is made");
     v("prompt", m.prompt, "what to draw");
     v("model", m.model, "name of a model, as in model_list");
@@ -49,12 +50,16 @@ struct Generate {
 struct Cancel {
   static constexpr Role role = Role::submit;
   std::string job_id;
-  SPARKY_MESSAGE("cancel", "Cancels a job, also a running one. Answer: job_cancelled or job_error.") { v("job_id", m.job_id, "the job's id"); }
+  SPARKY_MESSAGE("cancel", "Cancels a job, also a running one. Answer: job_cancelled or job_error.") {
+    v("job_id", m.job_id, "the job's id");
+  }
 };
 struct GetStatus {
   static constexpr Role role = Role::observe;
   std::string job_id;
-  SPARKY_MESSAGE("get_status", "How a job stands. Answer: result once it is completed, else status.") { v("job_id", m.job_id, "the job's id"); }
+  SPARKY_MESSAGE("get_status", "How a job stands. Answer: result once it is completed, else status.") {
+    v("job_id", m.job_id, "the job's id");
+  }
 };
 struct ListModels {
   static constexpr Role role = Role::observe;
@@ -73,7 +78,8 @@ struct ErrorReply {
   SPARKY_MESSAGE("error", "It could not be done, and nothing has changed.") {
     v("message", m.message, "what is wrong");
     v.maybe("help", m.help, "what to do next");
-    v.maybe("code", m.code, "invalid, not_found, exists, busy, denied, unavailable, corrupt, io, full, cancelled, internal");
+    v.maybe("code", m.code,
+            "invalid, not_found, exists, busy, denied, unavailable, corrupt, io, full, cancelled, internal");
     v.maybe("details", m.details, "further findings, one each");
   }
 };
@@ -113,7 +119,8 @@ struct JobCancelled {
 struct Model {
   std::string name, path, model_type;
   double size_mb = 0;
-  template <class M, class V> static void fields(M& m, V& v) {
+  template <class M, class V>
+  static void fields(M& m, V& v) {
     v("name", m.name, "its name");
     v("path", m.path, "its file");
     v("model_type", m.model_type, "checkpoint, lora or vae");
@@ -122,7 +129,9 @@ struct Model {
 };
 struct ModelList {
   std::vector<Model> models;
-  SPARKY_MESSAGE("model_list", "The models that a job can ask for.") { v("models", m.models, "list of {name, path, model_type, size_mb}"); }
+  SPARKY_MESSAGE("model_list", "The models that a job can ask for.") {
+    v("models", m.models, "list of {name, path, model_type, size_mb}");
+  }
 };
 struct StatusInfo {
   std::string version;
@@ -194,6 +203,5 @@ struct JobFinished {
     v("duration_s", m.duration_s, "how long it ran");
   }
 };
-// clang-format on
 
 }  // namespace sparky::wire

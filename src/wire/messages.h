@@ -20,14 +20,14 @@ namespace sparky::wire {
 
 inline constexpr std::string_view protocol_version = "1.0.0";
 
-// clang-format off
-
 // ---- requests: looking ----------------------------------------------------------------------------------------------
 
 struct Hello {
   static constexpr Role role = Role::observe;
   std::string client;
-  SPARKY_MESSAGE("hello", "Asks who is there. Answer: welcome.") { v.maybe("client", m.client, "name and version of the client"); }
+  SPARKY_MESSAGE("hello", "Asks who is there. Answer: welcome.") {
+    v.maybe("client", m.client, "name and version of the client");
+  }
 };
 struct ListRuns {
   static constexpr Role role = Role::observe;
@@ -36,7 +36,9 @@ struct ListRuns {
 struct RunStatus {
   static constexpr Role role = Role::observe;
   uint32_t run = 0;
-  SPARKY_MESSAGE("run_status", "How a run stands. Answer: run_state.") { v.maybe("run", m.run, "number of the run; left out: the latest"); }
+  SPARKY_MESSAGE("run_status", "How a run stands. Answer: run_state.") {
+    v.maybe("run", m.run, "number of the run; left out: the latest");
+  }
 };
 struct ShowNode {
   static constexpr Role role = Role::observe;
@@ -90,7 +92,9 @@ struct ReadEvents {
 struct ListJobs {
   static constexpr Role role = Role::observe;
   std::string state;
-  SPARKY_MESSAGE("list_jobs", "The jobs of the queue. Answer: job_list.") { v.maybe("state", m.state, "only those: queued, running, completed, failed, cancelled"); }
+  SPARKY_MESSAGE("list_jobs", "The jobs of the queue. Answer: job_list.") {
+    v.maybe("state", m.state, "only those: queued, running, completed, failed, cancelled");
+  }
 };
 struct ShowJob {
   static constexpr Role role = Role::observe;
@@ -116,7 +120,9 @@ struct StartRun {
   std::vector<std::string> only;
   bool fresh = false;
   std::vector<std::string> facts;
-  SPARKY_MESSAGE("start_run", "Starts a run of a plan, or resumes the latest one of it: what was added to the plan is taken over. Answer: run_started.") {
+  SPARKY_MESSAGE("start_run",
+                 "Starts a run of a plan, or resumes the latest one of it: what was added to the plan is taken over. "
+                 "Answer: run_started.") {
     v("plan", m.plan, "absolute path of a plan file or directory on the daemon's machine");
     v.maybe("jobs", m.jobs, "at most so many attempts at once");
     v.maybe("until", m.until, "run only what this workstream or gate needs");
@@ -128,17 +134,22 @@ struct StartRun {
 struct PauseRun {
   static constexpr Role role = Role::operate;
   uint32_t run = 0;
-  SPARKY_MESSAGE("pause_run", "Starts nothing new in a run and lets what runs finish. Answer: done.") { v.maybe("run", m.run, "number of the run; left out: the latest"); }
+  SPARKY_MESSAGE("pause_run", "Starts nothing new in a run and lets what runs finish. Answer: done.") {
+    v.maybe("run", m.run, "number of the run; left out: the latest");
+  }
 };
 struct ResumeRun {
   static constexpr Role role = Role::operate;
   uint32_t run = 0;
-  SPARKY_MESSAGE("resume_run", "Goes on with a paused or cancelled run. Answer: done.") { v.maybe("run", m.run, "number of the run; left out: the latest"); }
+  SPARKY_MESSAGE("resume_run", "Goes on with a paused or cancelled run. Answer: done.") {
+    v.maybe("run", m.run, "number of the run; left out: the latest");
+  }
 };
 struct CancelRun {
   static constexpr Role role = Role::operate;
   uint32_t run = 0;
-  SPARKY_MESSAGE("cancel_run", "Starts nothing new in a run and cancels what runs; resume_run runs that again. Answer: done.") {
+  SPARKY_MESSAGE("cancel_run",
+                 "Starts nothing new in a run and cancels what runs; resume_run runs that again. Answer: done.") {
     v.maybe("run", m.run, "number of the run; left out: the latest");
   }
 };
@@ -157,7 +168,8 @@ struct SkipNode {
   static constexpr Role role = Role::operate;
   uint32_t run = 0;
   std::string id, note;
-  SPARKY_MESSAGE("skip", "Leaves a workstream out; what depends on it goes on, and it is shown as skipped. Answer: done.") {
+  SPARKY_MESSAGE("skip",
+                 "Leaves a workstream out; what depends on it goes on, and it is shown as skipped. Answer: done.") {
     v.maybe("run", m.run, "number of the run; left out: the latest");
     v("id", m.id, "id of a workstream");
     v.maybe("note", m.note, "why");
@@ -179,7 +191,8 @@ struct Decide {
   std::string target, answer, note;
   SPARKY_MESSAGE("decide", "Answers a decision that waits for a person. Answer: done.") {
     v.maybe("run", m.run, "number of the run; left out: the latest");
-    v("target", m.target, "the decision's id (D7), or the workstream or gate where one is open, or its criterion (gate-1#2)");
+    v("target", m.target,
+      "the decision's id (D7), or the workstream or gate where one is open, or its criterion (gate-1#2)");
     v("answer", m.answer, "approve, reject or waive");
     v.maybe("note", m.note, "why; needed to waive");
   }
@@ -187,14 +200,17 @@ struct Decide {
 struct CloseEscalation {
   static constexpr Role role = Role::operate;
   uint32_t escalation = 0;
-  SPARKY_MESSAGE("close_escalation", "Puts an escalation away. Answer: done.") { v("escalation", m.escalation, "its number"); }
+  SPARKY_MESSAGE("close_escalation", "Puts an escalation away. Answer: done.") {
+    v("escalation", m.escalation, "its number");
+  }
 };
 struct SpawnOrchestrator {
   static constexpr Role role = Role::operate;
   uint32_t run = 0;
   std::string id, phase;
   std::vector<std::string> workstreams, depends_on;
-  SPARKY_MESSAGE("spawn_orchestrator", "Adds an orchestrator to a run and gives it workstreams of the plan. Answer: done.") {
+  SPARKY_MESSAGE("spawn_orchestrator",
+                 "Adds an orchestrator to a run and gives it workstreams of the plan. Answer: done.") {
     v.maybe("run", m.run, "number of the run; left out: the latest");
     v("id", m.id, "its id");
     v("workstreams", m.workstreams, "ids of workstreams that it takes over");
@@ -207,7 +223,8 @@ struct SpawnAgent {
   uint32_t run = 0;
   std::string agent, workstream, spec, priority, output;
   std::vector<std::string> depends_on;
-  SPARKY_MESSAGE("spawn_agent", "Gives a workstream to an agent; adds it from its spec if the plan lacks it. Answer: done.") {
+  SPARKY_MESSAGE("spawn_agent",
+                 "Gives a workstream to an agent; adds it from its spec if the plan lacks it. Answer: done.") {
     v.maybe("run", m.run, "number of the run; left out: the latest");
     v("agent", m.agent, "type of the agent");
     v("workstream", m.workstream, "id of the workstream");
@@ -240,17 +257,23 @@ struct SubmitJob {
 struct RetryJob {
   static constexpr Role role = Role::submit;
   std::string id;
-  SPARKY_MESSAGE("retry_job", "Queues a failed or cancelled job again. Answer: done.") { v("id", m.id, "the job's id"); }
+  SPARKY_MESSAGE("retry_job", "Queues a failed or cancelled job again. Answer: done.") {
+    v("id", m.id, "the job's id");
+  }
 };
 struct ClearJobs {
   static constexpr Role role = Role::operate;
   std::vector<std::string> ids;
-  SPARKY_MESSAGE("clear_jobs", "Forgets jobs that have ended. Answer: done.") { v.maybe("ids", m.ids, "left out: all that have ended"); }
+  SPARKY_MESSAGE("clear_jobs", "Forgets jobs that have ended. Answer: done.") {
+    v.maybe("ids", m.ids, "left out: all that have ended");
+  }
 };
 struct PauseQueue {
   static constexpr Role role = Role::operate;
   bool paused = true;
-  SPARKY_MESSAGE("pause_queue", "Holds the queue back, or lets it go on; running jobs are not touched. Answer: done.") { v("paused", m.paused, "false: go on"); }
+  SPARKY_MESSAGE("pause_queue", "Holds the queue back, or lets it go on; running jobs are not touched. Answer: done.") {
+    v("paused", m.paused, "false: go on");
+  }
 };
 struct Prune {
   static constexpr Role role = Role::operate;
@@ -263,7 +286,9 @@ struct Prune {
 };
 struct Shutdown {
   static constexpr Role role = Role::operate;
-  SPARKY_MESSAGE("shutdown", "Ends the daemon. What runs goes on under the warden and is taken up by the next one. Answer: done.") {}
+  SPARKY_MESSAGE("shutdown",
+                 "Ends the daemon. What runs goes on under the warden and is taken up by the next one. Answer: done.") {
+  }
 };
 
 // ---- replies --------------------------------------------------------------------------------------------------------
@@ -305,13 +330,16 @@ struct RunStarted {
 };
 struct RunList {
   Document runs;
-  SPARKY_MESSAGE("run_list", "Runs, newest first.") { v("runs", m.runs, "list of {run, plan, state, created, changed, progress, done, total}"); }
+  SPARKY_MESSAGE("run_list", "Runs, newest first.") {
+    v("runs", m.runs, "list of {run, plan, state, created, changed, progress, done, total}");
+  }
 };
 struct RunState {
   uint32_t run = 0;
   Document status;
   uint64_t newest = 0;
-  SPARKY_MESSAGE("run_state", "How a run stands: a snapshot for a subscriber, who goes on with the events after `newest`.") {
+  SPARKY_MESSAGE("run_state",
+                 "How a run stands: a snapshot for a subscriber, who goes on with the events after `newest`.") {
     v("run", m.run, "its number");
     v("status", m.status, "{run, state, orchestrators: […], gates: […], …}");
     v("newest", m.newest, "sequence number of the newest event that it contains");
@@ -327,7 +355,8 @@ struct NodeReply {
 };
 struct ExplanationLink {
   std::string target, text, action;
-  template <class M, class V> static void fields(M& m, V& v) {
+  template <class M, class V>
+  static void fields(M& m, V& v) {
     v("target", m.target, "the id that this link is about");
     v("text", m.text, "what it waits for");
     v.maybe("action", m.action, "what a person can do about it");
@@ -335,14 +364,17 @@ struct ExplanationLink {
 };
 struct Explanation {
   std::vector<ExplanationLink> links;
-  SPARKY_MESSAGE("explanation", "The chain from a workstream to what has to happen first.") { v("links", m.links, "list of {target, text, action?}"); }
+  SPARKY_MESSAGE("explanation", "The chain from a workstream to what has to happen first.") {
+    v("links", m.links, "list of {target, text, action?}");
+  }
 };
 struct LogFile {
   uint64_t attempt = 0;
   std::string what, path;
   uint64_t size = 0;
   bool live = false;
-  template <class M, class V> static void fields(M& m, V& v) {
+  template <class M, class V>
+  static void fields(M& m, V& v) {
     v("attempt", m.attempt, "its number");
     v("what", m.what, "run, or check-2 (of the second criterion)");
     v("path", m.path, "absolute path of the log; it may not exist yet");
@@ -352,7 +384,9 @@ struct LogFile {
 };
 struct LogList {
   std::vector<LogFile> logs;
-  SPARKY_MESSAGE("log_list", "Logs, oldest attempt first.") { v("logs", m.logs, "list of {attempt, what, path, size, live}"); }
+  SPARKY_MESSAGE("log_list", "Logs, oldest attempt first.") {
+    v("logs", m.logs, "list of {attempt, what, path, size, live}");
+  }
 };
 struct LogPart {
   Bytes data;
@@ -390,7 +424,9 @@ struct WorkerList {
 };
 struct Inspection {
   Document daemon;
-  SPARKY_MESSAGE("inspection", "The daemon itself.") { v("daemon", m.daemon, "{version, pid, uptime_s, addresses, journal, executor, counters}"); }
+  SPARKY_MESSAGE("inspection", "The daemon itself.") {
+    v("daemon", m.daemon, "{version, pid, uptime_s, addresses, journal, executor, counters}");
+  }
 };
 struct Pruned {
   std::vector<uint32_t> runs;
@@ -426,7 +462,6 @@ struct Heartbeat {
     v("time", m.time, "ISO 8601, UTC");
   }
 };
-// clang-format on
 
 using Request =
     std::variant<Ping, Generate, Cancel, GetStatus, ListModels, StatusRequest, Hello, ListRuns, RunStatus, ShowNode,
