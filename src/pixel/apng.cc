@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "pixel/codec.h"
+#include "pixel/transform.h"
 
 namespace sparky::pixel {
 namespace {
@@ -139,21 +140,12 @@ struct Decoder {
   }
 };
 
-// The part of `now` that differs from `before`; at least one pixel.
-Picture changed_part(const Picture& before, const Picture& now, int& left, int& top) {
-  int right = -1, bottom = -1;
-  left = now.width, top = now.height;
-  for (int y = 0; y < now.height; ++y)
-    for (int x = 0; x < now.width; ++x) {
-      if (before.at(x, y) == now.at(x, y)) continue;
-      left = std::min(left, x), right = std::max(right, x);
-      top = std::min(top, y), bottom = y;
-    }
-  if (right < 0) left = top = right = bottom = 0;
-  Picture out(right - left + 1, bottom - top + 1);
-  for (int y = 0; y < out.height; ++y)
-    for (int x = 0; x < out.width; ++x) out.at(x, y) = now.at(left + x, top + y);
-  return out;
+// Where `now` differs from `before`; at least one pixel.
+Box changed_box(const Picture& before, const Picture& now) {
+  Picture changes(now.width, now.height);
+  for (size_t i = 0; i < now.pixels.size(); ++i) changes.pixels[i].a = before.pixels[i] == now.pixels[i] ? 0 : 255;
+  Box box = opaque_box(changes);
+  return box.width ? box : Box{0, 0, 1, 1};
 }
 
 }  // namespace
@@ -200,11 +192,11 @@ Result<std::string> encode_apng(const Animation& animation, const PngOptions& op
                                              animation.width, animation.height));
     if (duration_ms < 0 || duration_ms > 65535)
       return fail(Errc::invalid, fmt::format("a frame of {} ms cannot be written", duration_ms), "0 to 65535 ms");
-    int left = 0, top = 0;
-    Picture part = before ? changed_part(*before, picture, left, top) : picture;
+    Box box = before ? changed_box(*before, picture) : Box{0, 0, picture.width, picture.height};
+    Picture part = crop(picture, box);
     SPARKY_ASSIGN(auto png, encode_png(part, before ? PngOptions{{}, options.compression} : options));
     std::string control;
-    for (uint32_t v : {sequence++, uint32_t(part.width), uint32_t(part.height), uint32_t(left), uint32_t(top)})
+    for (uint32_t v : {sequence++, uint32_t(part.width), uint32_t(part.height), uint32_t(box.x), uint32_t(box.y)})
       append(control, v);
     append(control, uint32_t(duration_ms), 2);
     append(control, 1000, 2);

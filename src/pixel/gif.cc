@@ -6,6 +6,7 @@
 #include <set>
 
 #include "pixel/codec.h"
+#include "pixel/transform.h"
 
 namespace sparky::pixel {
 namespace {
@@ -146,21 +147,6 @@ struct GifPalette {
   }
 };
 
-struct Box {
-  int x = 0, y = 0, width = 1, height = 1;
-};
-
-Box opaque_box(const Picture& p) {
-  int left = p.width, top = p.height, right = -1, bottom = -1;
-  for (int y = 0; y < p.height; ++y)
-    for (int x = 0; x < p.width; ++x) {
-      if (p.at(x, y).a == 0) continue;
-      left = std::min(left, x), right = std::max(right, x);
-      top = std::min(top, y), bottom = y;
-    }
-  return right < 0 ? Box{} : Box{left, top, right - left + 1, bottom - top + 1};
-}
-
 }  // namespace
 
 Result<std::string> encode_gif(const Animation& animation) {
@@ -215,6 +201,7 @@ Result<std::string> encode_gif(const Animation& animation) {
     auto local_map = palette.map();
     // With transparency each frame starts from an empty canvas, so that only what it shows needs to be stored.
     Box box = transparency ? opaque_box(picture) : Box{0, 0, picture.width, picture.height};
+    if (box.width == 0) box = {0, 0, 1, 1};
     GraphicsControlBlock control{transparency ? DISPOSE_BACKGROUND : DISPOSE_DO_NOT, false,
                                  std::clamp((duration_ms + 5) / 10, 0, 65535), palette.transparent};
     GifByteType block[4];

@@ -1,0 +1,215 @@
+// Remapping to a palette, with and without dithering.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <unordered_map>
+
+#include "pixel/color.h"
+#include "pixel/palette.h"
+
+namespace sparky::pixel {
+namespace {
+
+struct Entry {
+  Rgba color;
+  OkLab lab;
+};
+
+size_t nearest(const std::vector<Entry>& entries, OkLab color) {
+  size_t best = 0;
+  for (size_t i = 1; i < entries.size(); ++i)
+    if (distance2(color, entries[i].lab) < distance2(color, entries[best].lab)) best = i;
+  return best;
+}
+
+// The two colours whose mixture comes nearest to one colour, and the share of the second.
+struct Mixture {
+  size_t first = 0, second = 0;
+  float share = 0;  // 0 to 0.5
+};
+
+Mixture mix(const std::vector<Entry>& entries, OkLab color) {
+  Mixture out;
+  out.first = out.second = nearest(entries, color);
+  OkLab from = entries[out.first].lab;
+  float best = distance2(color, from);
+  for (size_t i = 0; i < entries.size(); ++i) {
+    OkLab step = entries[i].lab - from;
+    float length2 = dot(step, step);
+    if (length2 == 0) continue;
+    float share = std::clamp(dot(color - from, step) / length2, 0.0f, 0.5f);
+    // A pattern of two colours far apart is noisy: the further, the more it must gain.
+    float cost = distance2(color, from + step * share) + 0.1f * share * (1 - share) * length2;
+    if (cost < best) {
+      best = cost;
+      out.second = i;
+      out.share = share;
+    }
+  }
+  return out;
+}
+
+// Thresholds in (0, 1), side × side, repeated over the picture.
+struct Thresholds {
+  int side = 1;
+  std::vector<float> values{0.5f};
+  float at(int x, int y) const { return values[size_t(y % side * side + x % side)]; }
+};
+
+Thresholds bayer(int side) {
+  std::vector<int> rank{0};
+  for (int n = 1; n < side; n *= 2) {  // M(2n) = [4M, 4M+2; 4M+3, 4M+1]
+    std::vector<int> next(size_t(4 * n * n));
+    for (int y = 0; y < 2 * n; ++y)
+      for (int x = 0; x < 2 * n; ++x) {
+        static constexpr int kOffset[2][2] = {{0, 2}, {3, 1}};
+        next[size_t(y * 2 * n + x)] = 4 * rank[size_t(y % n * n + x % n)] + kOffset[y / n][x / n];
+      }
+    rank = std::move(next);
+  }
+  Thresholds out{side, {}};
+  for (int r : rank) out.values.push_back((float(r) + 0.5f) / float(side * side));
+  return out;
+}
+
+// Void and cluster (Ulichney 1993) on a torus: each next rank goes where the points so far leave the largest void.
+Thresholds make_blue_noise() {
+  constexpr int side = 32, count = side * side;
+  std::array<float, count> bell{};
+  for (int y = 0; y < side; ++y)
+    for (int x = 0; x < side; ++x) {
+      int dx = std::min(x, side - x), dy = std::min(y, side - y);
+      bell[size_t(y * side + x)] = std::exp(-float(dx * dx + dy * dy) / (2 * 1.9f * 1.9f));
+    }
+  std::array<float, count> energy{};
+  std::array<bool, count> on{};
+  auto toggle = [&](int at, bool value) {
+    on[size_t(at)] = value;
+    for (int y = 0; y < side; ++y)
+      for (int x = 0; x < side; ++x) {
+        int dy = (y - at / side + side) % side, dx = (x - at % side + side) % side;
+        energy[size_t(y * side + x)] += (value ? 1.0f : -1.0f) * bell[size_t(dy * side + dx)];
+      }
+  };
+  auto extreme = [&](bool among_on) {  // the tightest cluster, or the largest void
+    int best = -1;
+    for (int i = 0; i < count; ++i)
+      if (on[size_t(i)] == among_on && (best < 0 || (among_on ? energy[size_t(i)] > energy[size_t(best)]
+                                                              : energy[size_t(i)] < energy[size_t(best)])))
+        best = i;
+    return best;
+  };
+  // A start of a tenth of the points, scattered and then evened out.
+  constexpr int start = count / 10;
+  uint32_t random = 1;
+  for (int placed = 0; placed < start;) {
+    random = random * 1664525u + 1013904223u;
+    int at = int(random >> 16) % count;
+    if (on[size_t(at)]) continue;
+    toggle(at, true);
+    ++placed;
+  }
+  for (int i = 0; i < count; ++i) {
+    int cluster = extreme(true);
+    toggle(cluster, false);
+    int gap = extreme(false);
+    toggle(gap, true);
+    if (gap == cluster) break;
+  }
+  std::array<int, count> rank{};
+  auto saved_on = on;
+  auto saved_energy = energy;
+  for (int r = start - 1; r >= 0; --r) {
+    int cluster = extreme(true);
+    rank[size_t(cluster)] = r;
+    toggle(cluster, false);
+  }
+  on = saved_on;
+  energy = saved_energy;
+  for (int r = start; r < count; ++r) {
+    int gap = extreme(false);
+    rank[size_t(gap)] = r;
+    toggle(gap, true);
+  }
+  Thresholds out{side, {}};
+  for (int r : rank) out.values.push_back((float(r) + 0.5f) / count);
+  return out;
+}
+
+const Thresholds& thresholds(Dither dither) {
+  static const Thresholds two = bayer(2), four = bayer(4), eight = bayer(8);
+  switch (dither) {
+    case Dither::bayer2:
+      return two;
+    case Dither::bayer4:
+      return four;
+    case Dither::bayer8:
+      return eight;
+    default:
+      break;
+  }
+  static const Thresholds blue = make_blue_noise();
+  return blue;
+}
+
+Picture ordered(const Picture& in, const std::vector<Entry>& entries, const Thresholds* pattern, float strength) {
+  std::unordered_map<uint32_t, Mixture> mixtures;
+  Picture out = in;
+  for (int y = 0; y < in.height; ++y)
+    for (int x = 0; x < in.width; ++x) {
+      Rgba& c = out.at(x, y);
+      if (c.a == 0) continue;
+      auto [it, fresh] = mixtures.try_emplace(key({c.r, c.g, c.b, 255}));
+      if (fresh) {
+        size_t best = nearest(entries, to_oklab(c));
+        it->second = pattern ? mix(entries, to_oklab(c)) : Mixture{best, best, 0};
+      }
+      auto& [first, second, share] = it->second;
+      Rgba to = entries[pattern && share * strength > pattern->at(x, y) ? second : first].color;
+      c = {to.r, to.g, to.b, c.a};
+    }
+  return out;
+}
+
+// Floyd and Steinberg (1976), rows in turns from left and from right.
+Picture diffused(const Picture& in, const std::vector<Entry>& entries, float strength) {
+  Picture out = in;
+  std::vector<OkLab> here(size_t(in.width) + 2), below(size_t(in.width) + 2);  // the errors, one pixel of margin
+  for (int y = 0; y < in.height; ++y) {
+    int step = y % 2 ? -1 : 1;
+    for (int i = 0; i < in.width; ++i) {
+      int x = step > 0 ? i : in.width - 1 - i;
+      Rgba& c = out.at(x, y);
+      if (c.a == 0) continue;
+      size_t at = size_t(x) + 1, ahead = size_t(x + step + 1), behind = size_t(x - step + 1);
+      OkLab wanted = to_oklab(c) + here[at];
+      wanted = {std::clamp(wanted.l, 0.0f, 1.0f), std::clamp(wanted.a, -0.4f, 0.4f), std::clamp(wanted.b, -0.4f, 0.4f)};
+      const Entry& chosen = entries[nearest(entries, wanted)];
+      OkLab error = (wanted - chosen.lab) * strength;
+      here[ahead] = here[ahead] + error * (7 / 16.0f);
+      below[behind] = below[behind] + error * (3 / 16.0f);
+      below[at] = below[at] + error * (5 / 16.0f);
+      below[ahead] = below[ahead] + error * (1 / 16.0f);
+      c = {chosen.color.r, chosen.color.g, chosen.color.b, c.a};
+    }
+    here.swap(below);
+    std::ranges::fill(below, OkLab{});
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<Picture> remap(const Picture& picture, const Palette& palette, RemapOptions options) {
+  std::vector<Entry> entries;
+  for (Rgba c : palette.colors)
+    if (c.a != 0) entries.push_back({c, to_oklab(c)});
+  if (entries.empty())
+    return fail(Errc::invalid, "the palette has no colour", "name one that has (sparky palette list)");
+  float strength = std::clamp(options.strength, 0.0f, 1.0f);
+  if (options.dither == Dither::floyd_steinberg && strength > 0) return diffused(picture, entries, strength);
+  bool patterned = options.dither != Dither::none && options.dither != Dither::floyd_steinberg;
+  return ordered(picture, entries, patterned ? &thresholds(options.dither) : nullptr, strength);
+}
+
+}  // namespace sparky::pixel
