@@ -6,6 +6,8 @@ void add_all_commands(CLI::App& app, Context& context) {
   add_config_commands(app, context);
   add_docs_commands(app, context);
   add_hardware_commands(app, context);
+  add_pixel_commands(app, context);
+  add_palette_commands(app, context);
 }
 
 }  // namespace sparky::cli

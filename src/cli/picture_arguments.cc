@@ -1,0 +1,132 @@
+#include "cli/picture_arguments.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "cli/cli.h"
+#include "pixel/color.h"
+#include "pixel/files.h"
+#include "pixel/palette.h"
+
+namespace sparky::cli {
+namespace fs = std::filesystem;
+
+CLI::Option* add_color(CLI::App* command, const std::string& flag, std::optional<pixel::Rgba>& target,
+                       const std::string& help) {
+  auto set = [&target](const std::string& given) {
+    target = pixel::parse_color(given);
+    if (!target) throw CLI::ValidationError("\"" + given + "\" is not a colour (rrggbb, rrggbbaa or transparent)");
+  };
+  return command->add_option_function<std::string>(flag, set, help)->type_name("COLOR");
+}
+
+CLI::Option* add_size(CLI::App* command, const std::string& flag, Size& target, const std::string& help) {
+  auto set = [&target](const std::string& given) {
+    auto parts = split(given, 'x');
+    auto number = [](std::string_view text, int& to) {
+      auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), to);
+      return error == std::errc() && end == text.data() + text.size() && to > 0;
+    };
+    Size size;
+    bool good = parts.size() <= 2 && number(parts.front(), size.width) && number(parts.back(), size.height);
+    if (!good) throw CLI::ValidationError("\"" + given + "\" is not a size (16x24, or 16 for a square)");
+    target = size;
+  };
+  return command->add_option_function<std::string>(flag, set, help)->type_name("WxH");
+}
+
+void add_batch(CLI::App* command, Batch& batch) {
+  command->add_option("IN", batch.inputs, "pictures (PNG, JPEG, WebP, GIF; told by content)")->required();
+  command->add_option("-o,--output", batch.output, "the PNG to write; a directory (made if it ends in /) for several")
+      ->type_name("OUT")
+      ->required();
+  command->add_flag("--indexed", batch.indexed, "write an indexed PNG (up to 256 colours)");
+}
+
+namespace {
+
+Result<std::vector<fs::path>> outputs(const Batch& batch) {
+  std::error_code ignored;
+  bool directory = fs::is_directory(batch.output, ignored) || !batch.output.has_filename();
+  if (batch.inputs.size() > 1 && !directory)
+    return fail(Errc::invalid,
+                fmt::format("{} pictures cannot all be written to {}", batch.inputs.size(), batch.output.string()),
+                "name a directory: -o " + batch.output.string() + "/");
+  if (!directory && lower(batch.output.extension().string()) != ".png")
+    return fail(Errc::invalid, fmt::format("{}: pictures are written as PNG", batch.output.string()), "end it in .png");
+  std::vector<fs::path> out;
+  std::set<fs::path> taken;
+  for (auto& input : batch.inputs) {
+    out.push_back(directory ? batch.output / input.filename().replace_extension(".png") : batch.output);
+    if (!taken.insert(out.back()).second)
+      return fail(Errc::invalid, fmt::format("two pictures would be written to {}", out.back().string()),
+                  "rename one of them, or write to two directories");
+  }
+  return out;
+}
+
+Result<Json> convert(const fs::path& input, const fs::path& output, bool indexed,
+                     const std::function<Result<pixel::Picture>(const pixel::Picture&)>& operation) {
+  SPARKY_ASSIGN(auto bytes, read_file(input, pixel::Limits().bytes));
+  SPARKY_ASSIGN(auto picture, pixel::decode_picture(bytes, input.string()));
+  pixel::PngOptions options;
+  if (pixel::sniff(bytes) == pixel::Format::png)
+    if (auto text = pixel::decode_png_text(bytes)) options.text = *text;
+  auto result = operation(picture);
+  if (!result) {
+    Error error = result.error();
+    return fail(error.code, input.string() + ": " + error.message, error.help);
+  }
+  size_t colors = pixel::count_colors(*result).size();
+  if (indexed) {
+    auto small = pixel::to_indexed(*result);
+    if (!small)
+      return fail(Errc::invalid, fmt::format("{}: {} colours do not fit an indexed PNG", input.string(), colors),
+                  "reduce them first: sparky pixel quantize IN -n 64 -o OUT");
+    SPARKY_TRY(pixel::write_png(output, *small, options));
+  } else {
+    SPARKY_TRY(pixel::write_png(output, *result, options));
+  }
+  return Json{{"input", input.string()},
+              {"output", output.string()},
+              {"width", result->width},
+              {"height", result->height},
+              {"colors", colors}};
+}
+
+}  // namespace
+
+void run_batch(const Batch& batch, Context& context,
+               const std::function<Result<pixel::Picture>(const pixel::Picture&)>& operation) {
+  auto files = outputs(batch);
+  if (!files) {
+    context.exit = report(files.error());
+    return;
+  }
+  Json pictures = Json::array();
+  for (size_t i = 0; i < files->size(); ++i) {
+    auto done = convert(batch.inputs[i], (*files)[i], batch.indexed, operation);
+    if (!done) {
+      context.exit = report(done.error());
+      if (i > 0) fmt::print(stderr, "  {} of {} pictures were written before it\n", i, files->size());
+      break;
+    }
+    if (!context.json)
+      fmt::print(stderr, "{}: {}×{}, {} colours\n", printable((*files)[i].string()), (*done)["width"].get<int>(),
+                 (*done)["height"].get<int>(), (*done)["colors"].get<size_t>());
+    pictures.push_back(std::move(*done));
+  }
+  if (context.json) print_json({{"pictures", std::move(pictures)}});
+}
+
+void print_json(const Json& document) { fmt::print("{}\n", to_json(document, 2)); }
+
+void add_examples(CLI::App* command, const std::string& examples) { command->footer("Examples:\n" + examples); }
+
+}  // namespace sparky::cli
