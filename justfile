@@ -29,3 +29,22 @@ fmt:
 # write docs/cli.md, docs/config.md and the man pages from the program
 docs: build
     build/release/bin/sparky docs docs
+
+# === Git ===
+
+# a branch for a workstream, from the newest main: `./dev branch ws/WS-05-sdxl`
+branch NAME:
+    nu -c 'use scripts/nu/modules/github.nu *; if not (gh-create-branch "{{NAME}}") { exit 1 }'
+
+# push the branch and open a pull request
+pr TITLE:
+    nu -c 'use scripts/nu/modules/github.nu *; if not (gh-create-pr "{{TITLE}}") { exit 1 }'
+
+# bring the branch up to the newest main, and push it with a lease
+rebase:
+    nu -c 'use scripts/nu/modules/github.nu *; if not (gh-rebase-main --push) { exit 1 }'
+
+# what should pass before a commit: the house rules and the tests
+pre-commit: build
+    scripts/style.py
+    ctest --test-dir build/release -j {{jobs}} --output-on-failure
