@@ -28,6 +28,7 @@ LAYERS = {
     "studio": {"base", "pixel", "wire"},
     "sprite": {"base", "pixel", "studio", "wire"},
     "telemetry": {"base"},
+    "agents": {"base", "plan", "executors"},
     "tui": {"base", "plan", "engine", "wire", "pixel", "studio"},
     "mcp": {"base", "wire", "pixel", "studio"},
     "web": {"base", "wire", "telemetry"},

@@ -7,7 +7,9 @@ namespace sparky::tui {
 namespace {
 
 TEST(Terminal, KittyAnswers) {
-  auto a = parse_answers("\x1b_Gi=31;OK\x1b\\\x1bP>|kitty(0.35.2)\x1b\\\x1b[6;20;10t\x1b]11;rgb:0000/0000/0000\x1b\\\x1b[?62;c");
+  auto a = parse_answers(
+      "\x1b_Gi=31;OK\x1b\\\x1bP>|kitty(0.35.2)\x1b\\\x1b[6;20;10t"
+      "\x1b]11;rgb:0000/0000/0000\x1b\\\x1b[?62;c");
   EXPECT_TRUE(a.kitty);
   EXPECT_FALSE(a.sixel);
   EXPECT_TRUE(a.fence);
