@@ -1,0 +1,34 @@
+// Makes written records durable without stopping the loop: one fdatasync at a time, in a thread of its own.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <semaphore>
+#include <thread>
+
+#include "base/files.h"
+
+namespace sparky::warden {
+
+class Sync {
+ public:
+  struct Done {
+    uint64_t position = 0;  // what begin() was given
+    int error = 0;          // errno
+  };
+  Sync();
+  ~Sync();
+  void begin(int file, uint64_t position);  // only when not busy()
+  bool busy() const { return busy_; }
+  int fd() const { return event_.get(); }  // readable when it is done
+  std::optional<Done> collect();
+
+ private:
+  Fd event_;
+  bool busy_ = false;
+  int file_ = -1;  // -1: end
+  Done done_;
+  std::binary_semaphore asked_{0};
+  std::thread thread_;
+};
+
+}  // namespace sparky::warden
