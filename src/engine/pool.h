@@ -43,8 +43,8 @@ class Pool {
   LimitId add_limit();
   LimitId named_limit(const std::string& name);  // the same name, the same limit
   ClassId add_class(std::vector<Need> needs);
-  void remove_class(ClassId id);  // with all that is queued in it
-  void set_capacity(ClassId id, LimitId limit, uint32_t capacity);
+  void remove_class(ClassId id);     // with all that is queued in it
+  void hold(ClassId id, bool held);  // a held class is never picked
 
   void push(ClassId id, Rank rank);
   void erase(ClassId id, Rank rank);
@@ -69,7 +69,7 @@ class Pool {
     std::vector<Need> needs;
     std::set<Rank> queue;
     std::optional<LimitId> parked_on;
-    bool live = false;
+    bool held = false;
   };
   struct Limit {
     uint32_t used = 0;

@@ -2,6 +2,7 @@
 // are answered by view.h). A node costs some 100 bytes; nothing of the plan is copied.
 #pragma once
 #include <array>
+#include <compare>
 #include <map>
 #include <memory>
 #include <set>
@@ -38,6 +39,7 @@ struct NodeState {
   Time started{}, finished{};  // first start since the last reset, and its end; epoch: not yet
   Time due{};                  // backoff: when it goes on
   Duration worked{0};          // sum over the attempts of its work since the last reset
+  SPARKY_FIELDS(stage, lost, crashes, tries, attempt, last, since, started, finished, due, worked)
 };
 
 struct CriterionState {
@@ -45,16 +47,18 @@ struct CriterionState {
   bool settled = false;  // nothing more is wanted from anybody (an untestable one: accepted by a person or the plan)
   AttemptId evidence = 0;
   Time at{};
+  SPARKY_FIELDS(verdict, settled, evidence, at)
 };
 struct Judgement {  // the words that belong to a verdict, where there are any
   std::string who, note;
+  SPARKY_FIELDS(who, note)
 };
 
 struct Attempt {
   AttemptId id = 0;
   Work work = Work::run;
-  RunId run = 0;  // run, check
-  NodeId node = 0;
+  RunId run = 0;    // run, check
+  NodeId node = 0;  // no_node: an updated plan no longer has it
   uint16_t criterion = 0;
   JobId job = 0;  // job
   WorkerId worker = 0;
@@ -66,9 +70,11 @@ struct Attempt {
   Time assigned{}, started_at{}, progress_at{};
   double fraction = -1;  // negative: never said
   std::string text;
-  EscalationId stall = 0, overrun = 0;  // open ones about it
   bool stalled = false, overran = false;
-  Time timer{};  // when the engine looks at it again; epoch: never
+  Time timer{};            // derived: when the engine looks at it again; epoch: never
+  ClassId pool_class = 0;  // derived: whose limits it uses
+  SPARKY_FIELDS(id, work, run, node, criterion, job, worker, number, started, early, recalling, cancelling,
+                cancelled_by, assigned, started_at, progress_at, fraction, text, stalled, overran)
 };
 
 struct Decision {
@@ -78,6 +84,7 @@ struct Decision {
   DecisionKind kind = DecisionKind::criterion;
   uint16_t criterion = 0;
   Time opened{};
+  SPARKY_FIELDS(id, run, node, kind, criterion, opened)
 };
 
 struct Escalation {
@@ -89,6 +96,7 @@ struct Escalation {
   AttemptId attempt = 0;
   std::string note;
   Time opened{};
+  SPARKY_FIELDS(id, kind, severity, run, node, attempt, note, opened)
 };
 
 struct Run {
@@ -107,11 +115,14 @@ struct Run {
   std::map<NodeId, Judgement> notes;           // why a node was skipped, cancelled, failed: by whom, what was said
   std::array<uint32_t, stage_count> counts{};  // selected workstreams and gates, by stage
   uint32_t live = 0;                           // attempts
-  std::set<DecisionId> decisions;
-  std::set<EscalationId> escalations;
+  std::set<std::pair<NodeId, DecisionId>> decisions;  // open ones, here by node
+  std::set<std::pair<NodeId, EscalationId>> escalations;
+  std::vector<ClassId> classes;  // derived: what its work queues in
 
   std::span<const plan::Criterion> criteria_of(NodeId n) const;  // as the plan has them
   const CriterionState& verdict(NodeId n, uint16_t criterion) const { return criteria[criteria_start[n] + criterion]; }
+  std::vector<DecisionId> decisions_of(NodeId n) const;
+  std::vector<EscalationId> escalations_of(NodeId n) const;
   const plan::Workstream* workstream(NodeId n) const;  // null for other nodes
   const plan::Gate* gate(NodeId n) const;
   const std::string& id_of(NodeId n) const;  // of a workstream, gate or (begin, end, barrier) orchestrator
@@ -129,6 +140,14 @@ struct Job {
   Time submitted{}, due{}, started{}, finished{};
   int64_t rank = 0;  // smaller goes first; see job_rank()
   std::string result, note;
+  SPARKY_FIELDS(id, spec, state, attempt, tries, lost, submitted, due, started, finished, rank, result, note)
+};
+
+// What a worker must be able to do: the queue that a job stands in.
+struct JobClass {
+  std::string kind, model;
+  uint64_t memory = 0;
+  friend auto operator<=>(const JobClass&, const JobClass&) = default;
 };
 
 struct Worker {
@@ -136,12 +155,14 @@ struct Worker {
   WorkerSpec spec;
   std::set<AttemptId> leases;
   std::string model;  // of the last lease: what it has loaded
+  SPARKY_FIELDS(id, spec, model)
 };
 
 // What was measured of one kind of work, for estimates: count and mean over the last ones.
 struct Measured {
   uint32_t count = 0;
   double mean_ms = 0;
+  SPARKY_FIELDS(count, mean_ms)
 };
 
 struct Timer {
@@ -157,7 +178,6 @@ struct Timer {
 struct State {
   Time clock{};  // of the last event
   uint32_t slots = 1, ahead = 0;
-  uint32_t slots_used = 0, early = 0;  // attempts of runs handed over, and how many of them are early and not started
   RunId next_run = 1;
   AttemptId next_attempt = 1;
   JobId next_job = 1;
@@ -170,16 +190,16 @@ struct State {
   std::map<EscalationId, Escalation> escalations;
   std::map<JobId, Job> jobs;
   std::map<WorkerId, Worker> workers;
-  std::map<std::string, Measured> measured;  // "kind model"
+  std::map<std::pair<std::string, std::string>, Measured> measured;  // by kind and model of job
   bool queue_paused = false;
 
   // Derived from the above; never encoded, made anew by rebuild().
   Pool pool;
+  uint32_t slots_used = 0;                    // attempts of runs that are handed over
   std::set<std::pair<RunId, NodeId>> agenda;  // nodes that need a step of the engine, but no slot; empty between inputs
   std::set<Timer> timers;
   std::unordered_map<std::string, JobId> job_ids;
-  std::map<std::string, std::set<std::pair<int64_t, JobId>>>
-      job_queues;  // ready jobs by what a worker must be able to do
+  std::map<JobClass, std::set<std::pair<int64_t, JobId>>> job_queues;  // ready jobs, by rank; never an empty set
 
   const Run* run(RunId id) const;
   const Attempt* attempt(AttemptId id) const;
