@@ -18,25 +18,24 @@ class Builder {
 
   Graph build() {
     add_nodes();
-    for (size_t i = 0; i < plan_.workstreams.size(); ++i)
-      for (auto& id : plan_.workstreams[i].depends_on) add_edge(finish_of(id), NodeId(i), EdgeWhy::dependency);
+    add_dependencies();
     for (size_t i = 0; i < plan_.orchestrators.size(); ++i) {
       for (auto& id : plan_.orchestrators[i].depends_on) add_edge(finish_of(id), begin(i), EdgeWhy::orchestrator);
-      add_members(i);
+      add_membership(i);
+      add_phase(i);
     }
     for (size_t i = 0; i < plan_.gates.size(); ++i) {
-      NodeId gate = NodeId(plan_.workstreams.size() + i);
-      for (auto& id : plan_.gates[i].after) add_edge(finish_of(id), gate, EdgeWhy::gate);
-      for (auto& id : plan_.gates[i].before) add_edge(gate, start_of(id), EdgeWhy::gate);
+      add_after(i);
+      for (auto& id : plan_.gates[i].before) add_edge(gate(i), start_of(id), EdgeWhy::gate);
     }
     return finish();
   }
 
   Graph build_declared() {
     add_nodes();
-    for (size_t i = 0; i < plan_.workstreams.size(); ++i)
-      for (auto& id : plan_.workstreams[i].depends_on)
-        if (auto from = finish_of(id); from < plan_.workstreams.size()) add_edge(from, NodeId(i), EdgeWhy::dependency);
+    add_dependencies();
+    for (size_t i = 0; i < plan_.orchestrators.size(); ++i) add_membership(i);
+    for (size_t i = 0; i < plan_.gates.size(); ++i) add_after(i);
     return finish();
   }
 
@@ -68,6 +67,7 @@ class Builder {
 
   NodeId begin(size_t orchestrator) const { return NodeId(first_orchestrator_ + 2 * orchestrator); }
   NodeId end(size_t orchestrator) const { return begin(orchestrator) + 1; }
+  NodeId gate(size_t i) const { return NodeId(plan_.workstreams.size() + i); }
 
   NodeId finish_of(const std::string& id) const {
     auto it = graph_.by_id.find(id);
@@ -82,14 +82,23 @@ class Builder {
     if (from != none && to != none) raw_.push_back({from, to, why});
   }
 
-  // Every member starts after the orchestrator's begin and before its end; the phase pattern orders them.
-  void add_members(size_t i) {
-    auto& members = members_[i];
-    for (auto w : members) {
+  void add_dependencies() {
+    for (size_t i = 0; i < plan_.workstreams.size(); ++i)
+      for (auto& id : plan_.workstreams[i].depends_on) add_edge(finish_of(id), NodeId(i), EdgeWhy::dependency);
+  }
+  void add_after(size_t i) {
+    for (auto& id : plan_.gates[i].after) add_edge(finish_of(id), gate(i), EdgeWhy::gate);
+  }
+  // Every member starts after the orchestrator's begin and before its end.
+  void add_membership(size_t i) {
+    for (auto w : members_[i]) {
       add_edge(begin(i), w, EdgeWhy::orchestrator);
       add_edge(w, end(i), EdgeWhy::orchestrator);
     }
-    if (members.empty()) add_edge(begin(i), end(i), EdgeWhy::orchestrator);
+    if (members_[i].empty()) add_edge(begin(i), end(i), EdgeWhy::orchestrator);
+  }
+  void add_phase(size_t i) {
+    auto& members = members_[i];
     auto phase = plan_.orchestrators[i].phase;
     if (phase == Phase::sequential)
       for (size_t m = 1; m < members.size(); ++m) add_edge(members[m - 1], members[m], EdgeWhy::phase);

@@ -53,7 +53,8 @@ struct Graph {
 
 // Unknown ids are left out (check.h reports them). Never fails; a cycle is named in `cycle`.
 Graph build_graph(const Plan& plan);
-// By declared dependencies (depends_on of workstreams) alone: the blueprint's critical path.
+// By the declared dependencies of workstreams alone (on an orchestrator: on all of its workstreams; on a gate: on what
+// the gate waits for): the blueprint's critical path.
 Graph build_declared_graph(const Plan& plan);
 
 }  // namespace sparky::plan
