@@ -3,6 +3,7 @@
 namespace sparky::cli {
 
 void add_all_commands(CLI::App& app, Context& context) {
+  add_plan_commands(app, context);
   add_config_commands(app, context);
   add_docs_commands(app, context);
   add_hardware_commands(app, context);

@@ -10,6 +10,7 @@ struct Context;
 
 void add_config_commands(CLI::App& app, Context& context);
 void add_docs_commands(CLI::App& app, Context& context);
+void add_plan_commands(CLI::App& app, Context& context);
 
 void add_all_commands(CLI::App& app, Context& context);
 void add_hardware_commands(CLI::App& app, Context& context);

@@ -154,15 +154,17 @@ void add_plan_commands(CLI::App& app, Context& context) {
   auto* family = app.add_subcommand("plan", "check, show and time plans; import them from Markdown");
   family->require_subcommand(1);
   auto arguments = std::make_shared<PlanArguments>();
-  subcommand(*family, context, arguments, "check", "report every problem of a plan, as a compiler does",
-             "Exit code 0: no errors (there may be warnings), 2: errors.\n\nExample: sparky plan check plans/dgx-pixels",
-             check);
+  subcommand(
+      *family, context, arguments, "check", "report every problem of a plan, as a compiler does",
+      "Exit code 0: no errors (there may be warnings), 2: errors.\n\nExample: sparky plan check plans/dgx-pixels",
+      check);
   subcommand(*family, context, arguments, "show", "draw the plan as a tree",
              "Example: sparky plan show plans/dgx-pixels", show);
   auto* time = subcommand(*family, context, arguments, "timeline",
                           "how long the plan takes, what its gates cost, and when what happens",
                           "Example: sparky plan timeline plans/dgx-pixels --agents 4 --svg gantt.svg", timeline);
-  time->add_option("--agents", arguments->agents, "how many workstreams can be carried out at once (default: any number)")
+  time->add_option("--agents", arguments->agents,
+                   "how many workstreams can be carried out at once (default: any number)")
       ->check(CLI::Range(1, 1'000'000))
       ->type_name("N");
   time->add_option("--svg", arguments->svg, "write the Gantt chart as SVG")->type_name("FILE");

@@ -93,6 +93,7 @@ void measure_rules(Timeline& out, const Plan& plan, const Graph& graph, const st
   auto minus = [](Days a, Days b) { return Days{a.min - b.min, a.max - b.max}; };
   auto whole = measure([](uint32_t) { return true; });
   auto bare = measure([](uint32_t rule) { return rule == Rules::none; });
+  out.rules_together = minus(whole, bare);
   size_t affordable = cost_budget / (4 * (graph.successors.size() + graph.nodes.size()) + 1);
   for (uint32_t rule : rules.used()) {
     if (out.costs.size() >= affordable) {
@@ -136,6 +137,23 @@ double rounded(double days) { return std::round(days * 1e6) / 1e6; }
 
 Json range(double min, double max) { return {{"min", rounded(min)}, {"max", rounded(max)}}; }
 Json range(Days d) { return range(d.min, d.max); }
+
+std::string costs_table(const Timeline& t) {
+  constexpr size_t rows_max = 40;
+  size_t rows = std::min(t.costs.size(), rows_max), width = 30;
+  for (size_t i = 0; i < rows; ++i) width = std::max(width, t.costs[i].rule.size());
+  auto cell = [](Days d) { return d == Days{0, 0} ? std::string("0") : fmt::format("{:.4g} … {:.4g}", d.min, d.max); };
+  auto row = [&](std::string_view rule, std::string_view alone, std::string_view on_top) {
+    return fmt::format("  {:<{}}{:>16}{:>16}\n", rule, width, alone, on_top);
+  };
+  auto out = "\n" + row("what the rules cost, in days", "alone", "on top");
+  for (size_t i = 0; i < rows; ++i) out += row(t.costs[i].rule, cell(t.costs[i].alone), cell(t.costs[i].on_top));
+  if (auto left = t.costs.size() - rows + t.costs_left_off) out += fmt::format("  … and {} more\n", left);
+  out += row("all together", cell(t.rules_together), "");
+  return out +
+         "  alone: added to the declared dependencies; on top: saved if only this rule went, 0 when another\n"
+         "  demands the same.\n";
+}
 
 constexpr const char* verdicts[] = {"met", "at risk", "missed"};
 
@@ -190,6 +208,7 @@ Json to_json(const Timeline& t, const Plan& plan, const Graph& graph) {
   auto& costs = j["costs"] = Json::array();
   for (auto& c : t.costs)
     costs.push_back({{"rule", c.rule}, {"alone_days", range(c.alone)}, {"on_top_days", range(c.on_top)}});
+  j["rules_together_days"] = range(t.rules_together);
   j["costs_left_off"] = t.costs_left_off;
   auto& dues = j["dues"] = Json::array();
   for (auto& d : t.dues) {
@@ -207,10 +226,10 @@ Json to_json(const Timeline& t, const Plan& plan, const Graph& graph) {
 std::string summary(const Timeline& t, const Plan& plan, const Graph& graph) {
   std::string out = fmt::format("{}: {} workstreams, {} orchestrators, {} gates\n\n", plan.name,
                                 plan.workstreams.size(), plan.orchestrators.size(), plan.gates.size());
-  auto line = [&](std::string_view label, std::string_view value) { out += fmt::format("{:<36}{}\n", label, value); };
-  line("one after the other", human(t.sequential));
-  auto as_planned = t.agents == 0 ? std::string("as planned (unlimited agents)")
-                                  : fmt::format("as planned ({} agent{})", t.agents, t.agents == 1 ? "" : "s");
+  auto line = [&](std::string_view label, std::string_view value) { out += fmt::format("{:<38}{}\n", label, value); };
+  line("sequential, one after the other", human(t.sequential));
+  auto as_planned = t.agents == 0 ? std::string("as planned, unlimited agents")
+                                  : fmt::format("as planned, {} agent{}", t.agents, t.agents == 1 ? "" : "s");
   line(as_planned, human(t.planned));
   if (t.calendar)
     line("",
@@ -223,7 +242,7 @@ std::string summary(const Timeline& t, const Plan& plan, const Graph& graph) {
                      std::min(over(t.planned.min, t.bound.min), over(t.planned.max, t.bound.max)),
                      std::max(over(t.planned.min, t.bound.min), over(t.planned.max, t.bound.max))));
   }
-  line("critical path (dependencies alone)", human(t.critical_path));
+  line("critical path, by dependencies alone", human(t.critical_path));
   std::vector<std::string> ids;
   for (size_t i = 0; i < t.critical.size() && i < 30; ++i) ids.push_back(id_of(plan, graph, t.critical[i]));
   out += fmt::format("  {}{}\n", fmt::join(ids, " → "),
@@ -232,20 +251,7 @@ std::string summary(const Timeline& t, const Plan& plan, const Graph& graph) {
     out += fmt::format("\n{} of {} workstreams have no estimate and count as 0 days.\n", t.without_estimate,
                        plan.workstreams.size());
   if (!t.costs.empty()) {
-    out += fmt::format("\n{:<44}{:>16}{:>16}\n", "what the rules cost (days)", "alone", "on top");
-    size_t shown = 0;
-    auto cell = [](Days d) {
-      return d.min == 0 && d.max == 0 ? std::string("0") : fmt::format("{:.4g} … {:.4g}", d.min, d.max);
-    };
-    for (auto& c : t.costs) {
-      if (shown++ == 40) break;
-      out += fmt::format("  {:<42}{:>16}{:>16}\n", c.rule, cell(c.alone), cell(c.on_top));
-    }
-    if (auto left = t.costs.size() - std::min<size_t>(t.costs.size(), 40) + t.costs_left_off)
-      out += fmt::format("  … and {} more\n", left);
-    out +=
-        "  alone: added to the declared dependencies; on top: saved if only this rule went, 0 when another\n"
-        "  demands the same.\n";
+    out += costs_table(t);
   }
   if (!t.dues.empty()) out += "\n";
   for (auto& d : t.dues) {

@@ -37,6 +37,7 @@ struct Timeline {
   Schedule min, max;             // by node
   std::vector<RuleCost> costs;
   size_t costs_left_off = 0;  // in very large plans, not every rule is measured
+  Days rules_together;        // how much longer all rules make the plan, for unlimited agents
   std::vector<DueDate> dues;
   size_t without_estimate = 0;  // workstreams that count as 0 days
   int agents = 0;               // 0: unlimited

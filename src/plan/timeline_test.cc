@@ -63,6 +63,7 @@ TEST(Timeline, WhatEachRuleCosts) {
   // Without it, M0 would take 7–9 days instead of 10–13.
   EXPECT_EQ(cost(t, "phase of foundation (sequential)").on_top, (Days{3, 4}));
   EXPECT_EQ(cost(t, "dependencies of interface").on_top, (Days{4, 5}));
+  EXPECT_EQ(t.rules_together, (Days{33, 42}));
   EXPECT_EQ(cost(t, "gate gate-2").on_top, (Days{0, 0}));  // the integration's dependencies demand the same
 }
 
