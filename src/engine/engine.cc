@@ -160,7 +160,8 @@ Result<Reply> Step::operator()(const ReportProgress& input) {
   // A sign of life matters only for the stall time; it is noted at a sixteenth of that.
   auto least = news ? Duration{1000} : Duration{60'000};
   if (!news && a->work != Work::job) least = std::max(least, stall_after(run(a->run)) / 16);
-  if (!a->stalled && at - a->progress_at < least && fraction != 1) return Reply{};
+  bool first = news && a->fraction < 0 && a->text.empty();
+  if (!first && !a->stalled && at - a->progress_at < least && fraction != 1) return Reply{};
   if (a->stalled && a->node != no_node && a->work != Work::job)
     for (auto id : run(a->run).escalations_of(a->node))
       if (auto& e = s.escalations.at(id); e.kind == EscalationKind::stall && e.attempt == a->id)

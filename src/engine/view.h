@@ -18,6 +18,11 @@ double progress(const State& state, const Run& run);
 
 // When the run will be done, from the estimates and from what earlier work took against its estimates: the longest of
 // the remaining critical path and the remaining work over the slots. Nothing: no estimate, or nothing can go on.
+struct Forecast {
+  std::vector<std::optional<double>> finish;  // by node: milliseconds from now, were there slots enough
+  std::optional<double> run_ms;               // of all that is selected
+};
+Forecast forecast(const State& state, const Run& run, Time now);  // O(n)
 std::optional<Time> eta(const State& state, const Run& run, Time now);
 std::optional<Time> eta(const State& state, const Run& run, NodeId node, Time now);
 
