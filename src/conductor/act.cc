@@ -1,0 +1,177 @@
+// What follows once events are on disk: effects, answers, publications.
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "conductor/attempts.h"
+#include "conductor/loop.h"
+#include "engine/view.h"
+#include "plan/check.h"
+
+namespace sparky::conductor {
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr Duration grace{10'000};  // between SIGTERM and SIGKILL
+
+double seconds_between(Time from, Time to) { return double((to - from).count()) / 1000; }
+
+}  // namespace
+
+void Loop::act(Turn turn) {
+  if (!turn.facts.empty()) {
+    ++commits_;
+    commit_ms_max_ =
+        std::max(commit_ms_max_, std::chrono::duration<double, std::milli>(Clock::now() - turn.begun).count());
+  }
+  auto frames = ledger_->committed(turn.facts);
+  for (auto& asker : turn.askers)
+    if (!asker->answered) answer(*asker, desk_->settle(asker->asked, asker->created, asker->replies));
+  for (auto& effect : turn.effects) do_effect(effect);
+  if (!turn.forget.empty()) executor_->forget(turn.forget);
+  for (auto& frame : frames) events_->publish(frame);
+  if (!frames.empty()) beat_ = Clock::now();
+  for (auto& fact : turn.facts) publish(fact);
+}
+
+void Loop::do_effect(const engine::Effect& effect) {
+  auto& state = ledger_->state();
+  if (auto* e = std::get_if<engine::StartAttempt>(&effect)) {
+    start(e->attempt);
+  } else if (auto* e = std::get_if<engine::CancelAttempt>(&effect)) {
+    if (auto* attempt = state.attempt(e->attempt); attempt && attempt->work != engine::Work::job)
+      executor_->cancel(attempt_name(*attempt), grace);
+  } else if (auto* e = std::get_if<engine::RecallAttempt>(&effect)) {
+    if (auto* attempt = state.attempt(e->attempt)) executor_->recall(attempt_name(*attempt));
+  } else if (auto* e = std::get_if<engine::ChangeSlots>(&effect)) {
+    executor_->set_slots(e->slots);
+  } else if (auto* e = std::get_if<engine::Notify>(&effect)) {
+    notify(*e);
+  }
+}
+
+void Loop::start(engine::AttemptId id) {
+  auto* attempt = ledger_->state().attempt(id);
+  if (!attempt || attempt->work == engine::Work::job) return;
+  auto spec = spec_of(ledger_->project(), ledger_->state(), *attempt);
+  if (spec) return executor_->start(std::move(*spec));
+  waiting_.push_back(
+      {{engine::ReportEnded{.attempt = id, .outcome = engine::Outcome::spawn_failed, .note = spec.error().text()}},
+       nullptr,
+       {}});
+}
+
+// The plan's `notify` command, for the one who sleeps. It runs beside everything else; nobody waits for it.
+void Loop::notify(const engine::Notify& what) {
+  auto& state = ledger_->state();
+  auto* run = state.run(what.run);
+  if (!run || run->plan->notify.empty()) return;
+  using What = engine::Notify::What;
+  std::string kind = "end", text = fmt::format("run {} is {}", run->id, name(engine::standing(*run)));
+  if (what.what == What::decision) {
+    kind = "decision";
+    auto it = state.decisions.find(what.id);
+    if (it != state.decisions.end()) text = engine::describe(state, it->second).value("text", "");
+  } else if (what.what == What::escalation) {
+    kind = "escalation";
+    auto it = state.escalations.find(what.id);
+    if (it != state.escalations.end()) text = it->second.note;
+  }
+  std::vector<std::string> env;
+  for (char** e = environ; *e; ++e) env.emplace_back(*e);
+  env.push_back("SPARKY_NOTIFY=" + kind);
+  env.push_back("SPARKY_NOTIFY_TEXT=" + printable(text));
+  env.push_back(fmt::format("SPARKY_RUN={}", run->id));
+  env.push_back("SPARKY_NOTIFY_COMMAND=" + run->plan->notify);
+  env.push_back("SPARKY_NOTIFY_LOG=" + (ledger_->directory() / "logs" / "notify.log").string());
+  env.push_back("SPARKY_NOTIFY_DIRECTORY=" + plan::root(*run->plan).string());
+  std::vector<char*> envp;
+  for (auto& e : env) envp.push_back(e.data());
+  envp.push_back(nullptr);
+  // The shell hands the command to the background and ends at once, so that there is nothing to reap later.
+  char script[] =
+      "mkdir -p \"${SPARKY_NOTIFY_LOG%/*}\"; cd \"$SPARKY_NOTIFY_DIRECTORY\" || exit;"
+      " (eval \"$SPARKY_NOTIFY_COMMAND\") </dev/null >>\"$SPARKY_NOTIFY_LOG\" 2>&1 &";
+  char sh[] = "/bin/sh", c[] = "-c";
+  char* argv[] = {sh, c, script, nullptr};
+  posix_spawnattr_t attr;
+  posix_spawnattr_init(&attr);
+  sigset_t none, pipe;
+  sigemptyset(&none);
+  sigemptyset(&pipe);
+  for (int s : {SIGPIPE, SIGXFSZ}) sigaddset(&pipe, s);
+  posix_spawnattr_setsigmask(&attr, &none);
+  posix_spawnattr_setsigdefault(&attr, &pipe);
+  posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+  pid_t pid = 0;
+  int err = posix_spawn(&pid, sh, nullptr, &attr, argv, envp.data());
+  posix_spawnattr_destroy(&attr);
+  if (err == 0) {
+    ::waitpid(pid, nullptr, 0);
+  } else {
+    say(fmt::format("the notify command could not be started: {}", std::strerror(err)));
+  }
+}
+
+// To the original clients, who know jobs alone.
+void Loop::publish(const Fact& fact) {
+  auto* staged = std::get_if<engine::JobStaged>(&fact.event.body);
+  if (!staged) return;
+  auto it = ledger_->state().jobs.find(staged->job);
+  if (it != ledger_->state().jobs.end()) publish_job(it->second);
+}
+
+void Loop::publish_job(const engine::Job& job) {
+  auto tell = [&](const wire::Update& update) { updates_->publish(wire::encode(update)); };
+  using engine::JobState;
+  if (job.state == JobState::queued) return;
+  if (job.state == JobState::running) {
+    if (told_started_.insert(job.id).second)
+      tell(wire::JobStarted{job.spec.id, job.started.time_since_epoch().count() / 1000});
+    return;
+  }
+  told_started_.erase(job.id);
+  auto seconds = job.started == Time{} ? 0 : seconds_between(job.started, job.finished);
+  tell(wire::JobFinished{job.spec.id, job.state == JobState::completed, seconds});
+  if (job.state != JobState::completed) return;
+  auto result = parse_json(job.result.empty() ? "{}" : job.result).value_or(Json::object());
+  wire::JobComplete complete{job.spec.id, "", seconds, {}};
+  if (result.is_object() && result.contains("image_path") && result["image_path"].is_string())
+    complete.image_path = result["image_path"];
+  if (result.is_object() && result.contains("image_paths") && result["image_paths"].is_array())
+    for (auto& path : result["image_paths"])
+      if (path.is_string()) complete.image_paths.push_back(path);
+  tell(complete);
+}
+
+void Loop::heartbeat() {
+  if (Clock::now() - beat_ < 1s) return;
+  beat_ = Clock::now();
+  events_->publish(wire::encode(wire::Stream(wire::Heartbeat{ledger_->newest(), iso(now())})));
+}
+
+void Loop::answer(Asker& asker, const wire::Reply& reply) {
+  asker.answered = true;
+  send(asker.route, wire::encode(reply, asker.asked.envelope.request_id));
+}
+
+void Loop::say(std::string_view line) const {
+  if (options_.log) return options_.log(line);
+  fmt::print(stderr, "sparky: {}\n", printable(line));
+}
+
+Json Loop::inspect() const {
+  return {{"executor", {{"available", trouble_.empty()}, {"trouble", trouble_}}},
+          {"journal", {{"commits", commits_}, {"commit_ms_max", commit_ms_max_}}},
+          {"requests", requests_seen_}};
+}
+
+}  // namespace sparky::conductor

@@ -1,0 +1,51 @@
+// Conductor: the loop. Gathers every input that is ready, lets the engine decide, commits all events in one durable
+// transaction, and then replies, spawns and publishes. One thread owns the state; the journal has a thread of its own,
+// so that a slow disk does not stop it from answering.
+#pragma once
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "executors/executor.h"
+#include "wire/client.h"
+
+namespace sparky::conductor {
+
+struct Options {
+  std::filesystem::path project;
+  unsigned slots = 0;              // attempts at once on this machine; 0: one per core
+  std::vector<std::string> facts;  // what the machine has ("gpu", "arm64", …), for `requires`
+  // Addresses beyond the project's own ipc sockets; tcp port 0 takes a free one.
+  std::vector<std::string> requests, updates, events, workers;
+  bool signals = false;  // SIGTERM and SIGINT end the loop
+  // The models that `generate` can ask for; may be empty. Called from the loop: must be quick.
+  std::function<std::vector<wire::Model>()> models;
+  // For tests: another executor than the local one.
+  std::function<Result<std::unique_ptr<executors::Executor>>()> executor;
+  std::function<void(std::string_view)> log;  // one line for the operator; empty: standard error
+};
+
+class Conductor {
+ public:
+  // Takes the project's lock, replays the journal, opens the sockets, and takes up what the executor still runs.
+  // Errc::busy: another Sparky has the project.
+  static Result<std::unique_ptr<Conductor>> open(Options options);
+  virtual ~Conductor() = default;
+
+  // Until stop(), a signal or a `shutdown` request. An error: the journal failed, and the process should end.
+  virtual Status run() = 0;
+  // From any thread, or a signal handler.
+  virtual void stop() = 0;
+  // Where it listens, by name: requests, updates, events, workers; the first is the project's own ipc socket.
+  virtual std::vector<std::pair<std::string, std::string>> addresses() const = 0;
+};
+
+// A door to the project: to the Sparky that has it, if there is one, else through this process itself, which takes the
+// lock and appends; what follows from it is done when the next Sparky runs. Errc::unavailable: one is there and silent.
+Result<std::unique_ptr<wire::Door>> open_door(const std::filesystem::path& project,
+                                              std::vector<std::string> facts = {});
+
+}  // namespace sparky::conductor

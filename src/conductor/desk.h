@@ -1,0 +1,55 @@
+// Desk: what is asked of Sparky, between the wire's requests and the engine's inputs. A request either only looks, and
+// is answered at once from the state, or it acts, and becomes inputs whose events must be on disk before the answer.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "conductor/ledger.h"
+#include "engine/input.h"
+#include "wire/messages.h"
+
+namespace sparky::conductor {
+
+// What the desk knows of the process around it.
+struct Surroundings {
+  std::vector<std::string> facts;                    // of this machine, for `requires`
+  std::function<Json()> inspect;                     // the daemon's own figures; may be empty
+  std::function<std::vector<wire::Model>()> models;  // what generate can ask for; may be empty
+  Json addresses;                                    // of its sockets
+  Time started{};
+};
+
+class Desk {
+ public:
+  Desk(Ledger& ledger, Surroundings surroundings)
+      : ledger_(ledger), state_(ledger.state()), around_(std::move(surroundings)) {}
+
+  Surroundings& around() { return around_; }
+
+  static bool acts(const wire::Request& request);
+  // Whether the answer to one that looks depends on what may not be on disk yet.
+  static bool needs_disk(const wire::Request& request);
+  // The answer to a request that only looks.
+  wire::Reply look(const wire::Request& request, Time now);
+  // The inputs of a request that acts, in order. An error is the answer.
+  Result<std::vector<engine::Input>> order(const wire::Asked& asked, Time now);
+  // The answer to it, once what the engine said is on disk: one reply for each input, up to the first refusal.
+  // `created`: the first input was a CreateRun.
+  wire::Reply settle(const wire::Asked& asked, bool created, const std::vector<Result<engine::Reply>>& replies);
+  // Archives finished runs, committing by itself.
+  wire::Reply prune(const wire::Prune& request, Time now);
+
+ private:
+  friend struct Look;
+  friend struct Order;
+  Ledger& ledger_;
+  const engine::State& state_;
+  Surroundings around_;
+};
+
+wire::ErrorReply error_reply(const Error& error);
+// How a refusal reads to this kind of request: job_error for those about a job, else error.
+wire::Reply refusal(const wire::Request& request, const Error& error);
+
+}  // namespace sparky::conductor

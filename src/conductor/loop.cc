@@ -1,0 +1,354 @@
+#include "conductor/loop.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "conductor/attempts.h"
+#include "executors/local.h"
+
+namespace sparky::conductor {
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr int requests_per_turn = 1000, inputs_per_turn = 4000;  // so that a flood cannot keep a turn from ending
+constexpr auto late_read = 250ms, late_write = 3s;               // when a commit takes longer, see answer_late()
+constexpr uint64_t snapshot_events = 20'000;
+
+sigset_t ending_signals() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (int s : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&set, s);
+  return set;
+}
+void block_signals() {
+  auto set = ending_signals();
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
+
+bool ready(int fd) {
+  pollfd p{fd, POLLIN, 0};
+  return ::poll(&p, 1, 0) == 1;
+}
+
+unsigned slots_of(const Options& options) {
+  return options.slots ? options.slots : std::max(1u, std::thread::hardware_concurrency());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Conductor>> Conductor::open(Options options) {
+  SPARKY_ASSIGN(auto loop, Loop::open(std::move(options)));
+  return loop;
+}
+
+Result<std::unique_ptr<Loop>> Loop::open(Options options) {
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);            // a write beyond the limit shall be an error, not the end
+  if (options.signals) block_signals();  // before any thread is there, so that none of them takes one
+  std::unique_ptr<Loop> loop(new Loop(std::move(options)));
+  auto& o = loop->options_;
+  SPARKY_ASSIGN(loop->ledger_, Ledger::open(o.project));
+  loop->wake_ = Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!loop->wake_) return fail_errno(errno, "cannot make an eventfd");
+  if (o.executor) {
+    SPARKY_ASSIGN(loop->executor_, o.executor());
+  } else {
+    SPARKY_ASSIGN(loop->executor_, executors::connect_or_start(
+                                       {.directory = loop->ledger_->directory() / "warden", .slots = slots_of(o)}));
+  }
+  SPARKY_TRY(loop->open_sockets());
+  Surroundings around{.facts = o.facts, .models = o.models, .started = now()};
+  around.inspect = [l = loop.get()] { return l->inspect(); };
+  around.addresses = Json::object();
+  for (auto& [name, address] : loop->addresses())
+    if (!around.addresses.contains(name)) around.addresses[name] = address;
+  loop->desk_ = std::make_unique<Desk>(*loop->ledger_, std::move(around));
+  return loop;
+}
+
+Loop::~Loop() = default;
+
+Status Loop::open_sockets() {
+  auto own = [&](std::string_view name, const std::vector<std::string>& more) {
+    std::vector<std::string> all{wire::project_address(ledger_->project(), name)};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  for (auto* list : {&options_.requests, &options_.updates, &options_.events, &options_.workers})
+    for (auto& address : *list)
+      if (wire::is_public(address))
+        return fail(Errc::denied, fmt::format("{} can be reached from other machines", address),
+                    "listen on 127.0.0.1, or make keys first: sparky keys");
+  SPARKY_ASSIGN(requests_, Bound::open(context_, zmq::socket_type::router, own("sock", options_.requests)));
+  SPARKY_ASSIGN(updates_, Bound::open(context_, zmq::socket_type::pub, own("updates", options_.updates)));
+  SPARKY_ASSIGN(events_, Bound::open(context_, zmq::socket_type::pub, own("events", options_.events)));
+  return {};
+}
+
+std::vector<std::pair<std::string, std::string>> Loop::addresses() const {
+  std::vector<std::pair<std::string, std::string>> all;
+  auto add = [&](const char* name, const std::optional<Bound>& bound) {
+    if (bound)
+      for (auto& address : bound->addresses()) all.emplace_back(name, address);
+  };
+  add("requests", requests_);
+  add("updates", updates_);
+  add("events", events_);
+  return all;
+}
+
+void Loop::stop() {
+  uint64_t one = 1;
+  (void)!::write(wake_.get(), &one, sizeof one);
+}
+
+Status Loop::run() {
+  if (options_.signals) {
+    auto set = ending_signals();
+    signal_ = Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  }
+  SPARKY_TRY(reconcile());
+  while (!(stopping_ && !turn_)) {
+    wait();
+    gather();
+    if (turn_ && ready(ledger_->journal().completion_fd())) SPARKY_TRY(finish_turn());
+    look_again();
+    if (!turn_ && !stopping_) SPARKY_TRY(decide());
+    answer_late();
+    heartbeat();
+    executor_->flush();
+  }
+  journal::Batch last;
+  if (ledger_->newest()) ledger_->add_snapshot(last, ledger_->newest(), 1000);
+  return last.empty() ? Status{} : ledger_->journal().commit(std::move(last));
+}
+
+Status Loop::finish_turn() {
+  std::optional<Status> done;
+  while (!(done = ledger_->journal().take_completion())) {
+    pollfd p{ledger_->journal().completion_fd(), POLLIN, 0};
+    ::poll(&p, 1, 1000);
+  }
+  SPARKY_TRY(*done);  // memory is ahead of the disk now: nothing may be told any more
+  auto turn = std::move(*turn_);
+  turn_.reset();
+  act(std::move(turn));
+  return {};
+}
+
+// The journal says what was handed over; the executor says what became of it.
+Status Loop::reconcile() {
+  auto& engine = ledger_->engine();
+  std::vector<std::string> names;
+  for (auto& [id, attempt] : engine.state().attempts)
+    if (attempt.work != engine::Work::job) names.push_back(attempt_name(attempt));
+  executor_->set_slots(slots_of(options_));
+  executor_->reconcile(names);
+  executor_->flush();
+  std::set<engine::AttemptId> heard_of;
+  for (bool complete = false; !complete;) {
+    zmq::pollitem_t item{nullptr, executor_->fd(), ZMQ_POLLIN, 0};
+    zmq::poll(&item, 1, 1000ms);
+    for (auto& event : executor_->pump(now())) {
+      using Kind = executors::ExecutorEvent::Kind;
+      if (event.kind == Kind::reconciled) complete = true;
+      if (event.kind == Kind::started || event.kind == Kind::exited) heard_of.insert(attempt_number(event.id));
+      take(event);
+    }
+    executor_->flush();
+  }
+  for (auto& [id, attempt] : engine.state().attempts)
+    if (attempt.work != engine::Work::job && attempt.started && !heard_of.contains(id))
+      waiting_.push_back(
+          {{engine::ReportEnded{
+               .attempt = id, .outcome = engine::Outcome::lost, .note = "nobody knows what became of it"}},
+           nullptr,
+           {}});
+  // What was decided before the end and perhaps not done. Ends that were just told come first.
+  auto slots = slots_of(options_);
+  waiting_.push_back({{engine::SetSlots{slots, std::max(4u, slots)}}, nullptr, {}});
+  SPARKY_TRY(decide());
+  if (turn_) SPARKY_TRY(finish_turn());
+  for (auto& effect : engine.outstanding()) do_effect(effect);
+  executor_->flush();
+  return {};
+}
+
+void Loop::wait() {
+  Clock::time_point until = std::min(beat_ + 1s, Clock::now() + 1s);
+  auto timeout = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
+  if (auto wake = ledger_->engine().next_wakeup(); wake && !turn_) timeout = std::min(timeout, *wake - now());
+  if (turn_ && !looking_.empty()) timeout = std::min<std::chrono::milliseconds>(timeout, late_read);
+  if (!turn_ && !waiting_.empty()) timeout = 0ms;
+  zmq::pollitem_t items[] = {{requests_->socket().handle(), 0, ZMQ_POLLIN, 0},
+                             {nullptr, executor_->fd(), ZMQ_POLLIN, 0},
+                             {nullptr, ledger_->journal().completion_fd(), ZMQ_POLLIN, 0},
+                             {nullptr, wake_.get(), ZMQ_POLLIN, 0},
+                             {nullptr, signal_.get(), ZMQ_POLLIN, 0}};
+  try {
+    zmq::poll(items, signal_ ? 5 : 4, std::max(timeout, 0ms));
+  } catch (const zmq::error_t& e) {
+    if (e.num() != EINTR) throw;
+  }
+}
+
+void Loop::gather() {
+  for (int i = 0; i < requests_per_turn; ++i) {
+    auto arrived = requests_->receive();
+    if (!arrived) break;
+    take(std::move(*arrived));
+  }
+  for (auto& event : executor_->pump(now())) take(event);
+  take_signals();
+}
+
+void Loop::take_signals() {
+  uint64_t count = 0;
+  if (::read(wake_.get(), &count, sizeof count) == sizeof count) stopping_ = true;
+  signalfd_siginfo info;
+  if (signal_ && ::read(signal_.get(), &info, sizeof info) == sizeof info) {
+    say(fmt::format("ends on signal {}; what runs goes on under the warden", info.ssi_signo));
+    stopping_ = true;
+  }
+}
+
+void Loop::take(Arrived arrived) {
+  ++requests_seen_;
+  auto asker = std::make_shared<Asker>();
+  asker->route = std::move(arrived.route);
+  asker->arrived = Clock::now();
+  auto asked = wire::parse_request(arrived.body);
+  if (!asked) return answer(*asker, error_reply(asked.error()));
+  asker->asked = std::move(*asked);
+  auto& request = asker->asked.body;
+  if (std::holds_alternative<wire::Shutdown>(request)) {
+    stopping_ = true;
+    return answer(*asker, wire::Done{{"Sparky ends; what runs goes on"}, ledger_->newest()});
+  }
+  if (Desk::acts(request)) {
+    waiting_.push_back({{}, std::move(asker), {}});
+  } else if (turn_ && Desk::needs_disk(request)) {
+    looking_.push_back(std::move(asker));
+  } else {
+    answer(*asker, desk_->look(request, now()));
+  }
+}
+
+// Reads that wait for the disk: answered when nothing is being written, or when that takes too long. Then the answer
+// may be ahead of the disk; its `newest` is not, so that nobody misses an event.
+void Loop::look_again() {
+  while (!looking_.empty() && (!turn_ || Clock::now() - looking_.front()->arrived > late_read)) {
+    answer(*looking_.front(), desk_->look(looking_.front()->asked.body, now()));
+    looking_.pop_front();
+  }
+}
+
+// An original client gives up after 5 s. What it asked for may still be done, so it shall ask again in the same words.
+void Loop::answer_late() {
+  auto too_late = Clock::now() - late_write;
+  auto tell = [&](const std::shared_ptr<Asker>& asker) {
+    if (!asker || asker->answered || asker->arrived > too_late) return;
+    answer(*asker, wire::ErrorReply{"the disk is slow: this is not on disk yet",
+                                    "ask again with the same id or key; it is not done twice",
+                                    "busy",
+                                    {}});
+  };
+  if (turn_) std::ranges::for_each(turn_->askers, tell);
+  for (auto& waiting : waiting_) tell(waiting.asker);
+}
+
+void Loop::take(const executors::ExecutorEvent& event) {
+  using Kind = executors::ExecutorEvent::Kind;
+  auto id = attempt_number(event.id);
+  auto* attempt = ledger_->state().attempt(id);
+  bool ours = attempt && attempt_name(*attempt) == event.id;
+  auto report = [&](engine::Input input) { waiting_.push_back({{std::move(input)}, nullptr, {}}); };
+  switch (event.kind) {
+    case Kind::started:
+      if (ours) return report(engine::ReportStarted{id});
+      say(fmt::format("attempt {} runs, but the journal does not want it: it is cancelled", event.id));
+      return executor_->cancel(event.id, 10s);
+    case Kind::progress:
+      if (ours) report(engine::ReportProgress{id, event.fraction, event.text});
+      return;
+    case Kind::exited:
+      if (!ours && !event.known)
+        say(fmt::format("attempt {} ended (code {}), but the journal does not know it: was an older one put back?",
+                        event.id, event.exit.code));
+      waiting_.push_back({{}, nullptr, event.id});
+      if (ours) waiting_.back().inputs.push_back(conductor::report(id, event.exit));
+      return;
+    case Kind::recalled:
+      if (ours) report(engine::ReportRecalled{id});
+      return;
+    case Kind::not_started:
+      if (ours && attempt->cancelling != engine::CancelReason::none) return report(engine::ReportRecalled{id});
+      if (ours) start(id);
+      return;
+    case Kind::unavailable:
+      trouble_ = event.text;
+      return say("the executor cannot work: " + event.text);
+    case Kind::available:
+      trouble_.clear();
+      return say("the executor works again");
+    case Kind::output:
+    case Kind::too_late:
+    case Kind::reconciled:
+      return;
+  }
+}
+
+Status Loop::decide() {
+  auto t = now();
+  Turn turn{.begun = Clock::now()};
+  if (auto wake = ledger_->engine().next_wakeup(); wake && *wake <= t)
+    waiting_.push_front({{engine::Tick{}}, nullptr, {}});
+  for (int i = 0; i < inputs_per_turn && !waiting_.empty(); ++i) {
+    auto& next = waiting_.front();
+    if (next.asker && std::holds_alternative<wire::Prune>(next.asker->asked.body)) {
+      if (!turn.facts.empty()) break;  // it commits by itself, so what came before goes first
+      answer(*next.asker, desk_->prune(std::get<wire::Prune>(next.asker->asked.body), t));
+    } else {
+      decide(next, turn, t);
+    }
+    waiting_.pop_front();
+  }
+  if (turn.facts.empty()) {
+    act(std::move(turn));
+    return {};
+  }
+  ledger_->add_snapshot(turn.batch, turn.facts.back().seq, snapshot_events);
+  if (!ledger_->journal().submit(std::move(turn.batch))) return fail(Errc::internal, "a commit was still under way");
+  turn_ = std::move(turn);
+  return {};
+}
+
+void Loop::decide(Waiting& waiting, Turn& turn, Time t) {
+  auto& asker = waiting.asker;
+  if (asker) {
+    turn.askers.push_back(asker);
+    auto inputs = desk_->order(asker->asked, t);
+    if (!inputs) return void(asker->replies.push_back(std::unexpected(inputs.error())));
+    waiting.inputs = std::move(*inputs);
+    asker->created = !waiting.inputs.empty() && std::holds_alternative<engine::CreateRun>(waiting.inputs[0]);
+  }
+  for (auto& input : waiting.inputs) {
+    auto decided = ledger_->engine().decide(input, t);
+    for (auto& event : decided.events) turn.facts.push_back(ledger_->add(turn.batch, std::move(event)));
+    turn.effects.insert(turn.effects.end(), decided.effects.begin(), decided.effects.end());
+    bool refused = !decided.reply;
+    if (asker) asker->replies.push_back(std::move(decided.reply));
+    if (refused) break;
+  }
+  if (!waiting.exit_of.empty()) turn.forget.push_back(waiting.exit_of);
+}
+
+}  // namespace sparky::conductor

@@ -1,0 +1,97 @@
+// Loop: the conductor's insides, divided by phase: loop.cc gathers, decides and commits; act.cc does what follows.
+#pragma once
+#include <chrono>
+#include <deque>
+#include <set>
+
+#include "base/files.h"
+#include "conductor/conductor.h"
+#include "conductor/desk.h"
+#include "conductor/ledger.h"
+#include "conductor/sockets.h"
+
+namespace sparky::conductor {
+
+using Clock = std::chrono::steady_clock;
+
+class Loop final : public Conductor {
+ public:
+  static Result<std::unique_ptr<Loop>> open(Options options);
+  ~Loop() override;
+  Status run() override;
+  void stop() override;
+  std::vector<std::pair<std::string, std::string>> addresses() const override;
+
+ private:
+  // A request that waits: to be decided, for the disk, or for its commit.
+  struct Asker {
+    Route route;
+    wire::Asked asked;
+    Clock::time_point arrived;
+    bool created = false, answered = false;
+    std::vector<Result<engine::Reply>> replies;
+  };
+  // An input that waits to be decided; `asker` is who gets the reply, if anybody.
+  struct Waiting {
+    std::vector<engine::Input> inputs;
+    std::shared_ptr<Asker> asker;
+    std::string exit_of;  // an executor's name of an attempt whose end this is: to be forgotten once it is on disk
+  };
+  // What is being committed, and what to do when it is.
+  struct Turn {
+    journal::Batch batch;
+    std::vector<Fact> facts;
+    std::vector<engine::Effect> effects;
+    std::vector<std::shared_ptr<Asker>> askers;
+    std::vector<std::string> forget;
+    Clock::time_point begun;
+  };
+
+  explicit Loop(Options options) : options_(std::move(options)) {}
+
+  // loop.cc
+  Status open_sockets();
+  Status reconcile();
+  Status finish_turn();  // waits for the commit under way, and acts
+  void wait();
+  void gather();
+  void take(Arrived arrived);
+  void take(const executors::ExecutorEvent& event);
+  void look_again();
+  Status decide();
+  void decide(Waiting& waiting, Turn& turn, Time now);
+  void answer_late();
+  void take_signals();
+
+  // act.cc
+  void act(Turn turn);
+  void do_effect(const engine::Effect& effect);
+  void start(engine::AttemptId id);
+  void notify(const engine::Notify& what);
+  void publish(const Fact& fact);
+  void publish_job(const engine::Job& job);
+  void heartbeat();
+  void answer(Asker& asker, const wire::Reply& reply);
+  void say(std::string_view line) const;
+  Json inspect() const;
+
+  Options options_;
+  std::unique_ptr<Ledger> ledger_;
+  std::unique_ptr<Desk> desk_;
+  std::unique_ptr<executors::Executor> executor_;
+  zmq::context_t context_{1};
+  std::optional<Bound> requests_, updates_, events_;
+  Fd wake_, signal_;
+
+  std::deque<Waiting> waiting_;
+  std::deque<std::shared_ptr<Asker>> looking_;  // reads that wait for the disk
+  std::optional<Turn> turn_;                    // being committed
+  bool stopping_ = false;
+  std::string trouble_;  // of the executor; empty: none
+  Clock::time_point beat_{};
+  std::set<engine::JobId> told_started_;
+  uint64_t commits_ = 0, requests_seen_ = 0;
+  double commit_ms_max_ = 0;
+};
+
+}  // namespace sparky::conductor

@@ -1,0 +1,69 @@
+// The door to a project that no Sparky has: this process takes the lock and appends.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "conductor/conductor.h"
+#include "conductor/desk.h"
+#include "conductor/ledger.h"
+#include "wire/address.h"
+
+namespace sparky::conductor {
+
+namespace {
+
+class Offline final : public wire::Door {
+ public:
+  Offline(std::unique_ptr<Ledger> ledger, Surroundings around)
+      : ledger_(std::move(ledger)), desk_(*ledger_, std::move(around)), person_(wire::this_person()) {}
+
+  Result<wire::Reply> ask(const wire::Request& request, Duration) override {
+    auto t = now();
+    wire::Asked asked{request, {.who = person_}};
+    if (!Desk::acts(request)) return desk_.look(request, t);
+    if (auto* prune = std::get_if<wire::Prune>(&request)) return desk_.prune(*prune, t);
+    auto inputs = desk_.order(asked, t);
+    if (!inputs) return refusal(request, inputs.error());
+    journal::Batch batch;
+    std::vector<Fact> facts;
+    std::vector<Result<engine::Reply>> replies;
+    for (auto& input : *inputs) {
+      auto decided = ledger_->engine().decide(input, t);
+      for (auto& event : decided.events) facts.push_back(ledger_->add(batch, std::move(event)));
+      replies.push_back(std::move(decided.reply));
+      if (!replies.back()) break;
+    }
+    // Effects wait: the next Sparky finds them outstanding.
+    if (!batch.empty()) SPARKY_TRY(ledger_->journal().commit(std::move(batch)));
+    (void)ledger_->committed(facts);
+    bool created = !inputs->empty() && std::holds_alternative<engine::CreateRun>(inputs->front());
+    return desk_.settle(asked, created, replies);
+  }
+
+ private:
+  std::unique_ptr<Ledger> ledger_;
+  Desk desk_;
+  std::string person_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<wire::Door>> open_door(const std::filesystem::path& project, std::vector<std::string> facts) {
+  // A Sparky that is just starting or ending has the lock without answering, or lets go of it: so both are tried again.
+  Error last;
+  for (int tries = 0; tries < 3; ++tries) {
+    if (!journal::ProjectLock::holder(project / ".sparky").empty()) {
+      auto client = wire::Client::connect(wire::project_address(project, "sock"), Duration(3000));
+      if (client) return std::make_unique<wire::Client>(std::move(*client));
+      last = client.error();
+      continue;
+    }
+    auto ledger = Ledger::open(project);
+    if (ledger) return std::make_unique<Offline>(std::move(*ledger), Surroundings{.facts = facts, .started = now()});
+    last = ledger.error();
+    if (!last.is(Errc::busy)) break;
+  }
+  return std::unexpected(last);
+}
+
+}  // namespace sparky::conductor
