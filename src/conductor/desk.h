@@ -16,7 +16,7 @@ struct Surroundings {
   std::vector<std::string> facts;                    // of this machine, for `requires`
   std::function<Json()> inspect;                     // the daemon's own figures; may be empty
   std::function<std::vector<wire::Model>()> models;  // what generate can ask for; may be empty
-  Json addresses;                                    // of its sockets
+  wire::Document addresses;                          // of its sockets
   Time started{};
 };
 

@@ -80,9 +80,13 @@ struct Look {
   Answer operator()(const wire::Hello&) {
     char host[256] = {};
     (void)::gethostname(host, sizeof host - 1);
-    return wire::Welcome{
-        SPARKY_VERSION,  std::string(wire::protocol_version),   ledger.project().string(), host, ::getpid(),
-        ledger.newest(), wire::document(desk.around_.addresses)};
+    return wire::Welcome{SPARKY_VERSION,
+                         std::string(wire::protocol_version),
+                         ledger.project().string(),
+                         host,
+                         ::getpid(),
+                         ledger.newest(),
+                         desk.around_.addresses};
   }
   Answer operator()(const wire::ListRuns&) {
     Json runs = Json::array();
@@ -188,7 +192,7 @@ struct Look {
     daemon["version"] = SPARKY_VERSION;
     daemon["pid"] = ::getpid();
     daemon["project"] = ledger.project().string();
-    daemon["addresses"] = desk.around_.addresses;
+    daemon["addresses"] = desk.around_.addresses ? *desk.around_.addresses : Json::object();
     daemon["newest"] = ledger.newest();
     daemon["uptime_s"] = double((now - desk.around_.started).count()) / 1000;
     return wire::Inspection{wire::document(std::move(daemon))};

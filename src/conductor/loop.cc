@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr int requests_per_turn = 1000, inputs_per_turn = 4000;  // so that a flood cannot keep a turn from ending
-constexpr auto late_read = 250ms, late_write = 3s;               // when a commit takes longer, see answer_late()
+constexpr Clock::duration late_read = 250ms, late_write = 3s;    // when a commit takes longer, see answer_late()
 constexpr uint64_t snapshot_events = 20'000;
 
 sigset_t ending_signals() {
@@ -67,9 +67,10 @@ Result<std::unique_ptr<Loop>> Loop::open(Options options) {
   SPARKY_TRY(loop->open_sockets());
   Surroundings around{.facts = o.facts, .models = o.models, .started = now()};
   around.inspect = [l = loop.get()] { return l->inspect(); };
-  around.addresses = Json::object();
+  Json addresses = Json::object();
   for (auto& [name, address] : loop->addresses())
-    if (!around.addresses.contains(name)) around.addresses[name] = address;
+    if (!addresses.contains(name)) addresses[name] = address;
+  around.addresses = wire::document(std::move(addresses));
   loop->desk_ = std::make_unique<Desk>(*loop->ledger_, std::move(around));
   return loop;
 }
@@ -186,7 +187,8 @@ void Loop::wait() {
   Clock::time_point until = std::min(beat_ + 1s, Clock::now() + 1s);
   auto timeout = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
   if (auto wake = ledger_->engine().next_wakeup(); wake && !turn_) timeout = std::min(timeout, *wake - now());
-  if (turn_ && !looking_.empty()) timeout = std::min<std::chrono::milliseconds>(timeout, late_read);
+  if (turn_ && !looking_.empty())
+    timeout = std::min<std::chrono::milliseconds>(timeout, std::chrono::ceil<std::chrono::milliseconds>(late_read));
   if (!turn_ && !waiting_.empty()) timeout = 0ms;
   zmq::pollitem_t items[] = {{requests_->socket().handle(), 0, ZMQ_POLLIN, 0},
                              {nullptr, executor_->fd(), ZMQ_POLLIN, 0},
