@@ -1,0 +1,377 @@
+// The loop with the real warden, the real journal and real sockets: plans run, everything may be killed.
+#include "conductor/conductor.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <thread>
+#include <zmq.hpp>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "journal/journal.h"
+#include "wire/address.h"
+
+namespace sparky::conductor {
+namespace {
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+struct Project {
+  static inline int count = 0;
+  fs::path path;
+  explicit Project(const std::string& name = "p") {
+    ::setenv("SPARKY_WARDEN_PROGRAM", SPARKY_BIN_DIR "/sparky-warden", 1);
+    path = fs::temp_directory_path() / fmt::format("sparky-conductor-{}-{}", ::getpid(), ++count) / name;
+    fs::create_directories(path);
+  }
+  ~Project() {
+    std::error_code ec;
+    fs::remove_all(path, ec);
+  }
+  std::string plan(const std::string& toml, const std::string& file = "plan.toml") const {
+    EXPECT_TRUE(write_file_atomic(path / file, toml));
+    return (path / file).string();
+  }
+  std::string read(const std::string& file) const { return read_file(path / file).value_or(""); }
+  Options options() const {
+    Options o;
+    o.project = path;
+    o.slots = 4;
+    o.log = [](std::string_view) {};
+    return o;
+  }
+  Result<wire::Client> client() const { return wire::Client::connect(wire::project_address(path, "sock")); }
+};
+
+// A conductor in a thread of this process.
+class Running {
+ public:
+  explicit Running(Options options) {
+    auto opened = Conductor::open(std::move(options));
+    if (!opened) {
+      ADD_FAILURE() << opened.error().text();
+      return;
+    }
+    conductor_ = std::move(*opened);
+    thread_ = std::thread([this] { status_ = conductor_->run(); });
+  }
+  ~Running() { end(); }
+  void end() {
+    if (!thread_.joinable()) return;
+    conductor_->stop();
+    thread_.join();
+    conductor_.reset();
+    EXPECT_TRUE(status_) << status_.error().text();
+  }
+  Conductor& operator*() { return *conductor_; }
+
+ private:
+  std::unique_ptr<Conductor> conductor_;
+  std::thread thread_;
+  Status status_;
+};
+
+constexpr auto small_plan = R"(
+[plan]
+name = "small"
+[[orchestrator]]
+id = "one"
+[[workstream]]
+id = "A"
+name = "First"
+orchestrator = "one"
+run = "echo a >> order; echo '::progress 0.5 half'"
+[[workstream.criteria]]
+text = "order has a line"
+check = "echo looked; grep -q a order"
+[[workstream]]
+id = "B"
+name = "Second"
+orchestrator = "one"
+depends_on = ["A"]
+run = "echo b >> order"
+accept = "exit-status"
+[[gate]]
+id = "g"
+after = ["one"]
+[[gate.criteria]]
+text = "both"
+check = "test $(wc -l < order) = 2"
+)";
+
+// Waits until a run stands still, and gives its status document.
+Json settle(wire::Client& client, uint32_t run = 0, Duration most = Duration(60'000)) {
+  auto until = std::chrono::steady_clock::now() + most;
+  for (;;) {
+    auto state = client.ask<wire::RunState>(wire::RunStatus{run});
+    if (!state) {
+      ADD_FAILURE() << state.error().text();
+      return {};
+    }
+    auto status = *state->status;
+    if (status.value("state", "") != "running") return status;
+    if (std::chrono::steady_clock::now() > until) {
+      ADD_FAILURE() << "still running: " << status.dump(1);
+      return status;
+    }
+    std::this_thread::sleep_for(5ms);
+  }
+}
+
+TEST(Conductor, RunsAPlanToItsEndWithEvidence) {
+  Project project;
+  auto plan = project.plan(small_plan);
+  Running running(project.options());
+  auto client = project.client();
+  ASSERT_TRUE(client) << client.error().text();
+  auto started = client->ask<wire::RunStarted>(wire::StartRun{.plan = plan});
+  ASSERT_TRUE(started) << started.error().text();
+  EXPECT_EQ(started->run, 1u);
+  EXPECT_FALSE(started->existing);
+  auto status = settle(*client);
+  EXPECT_EQ(status["state"], "completed") << status.dump(1);
+  EXPECT_EQ(project.read("order"), "a\nb\n");
+  auto logs = client->ask<wire::LogList>(wire::ListLogs{.id = "A"});
+  ASSERT_TRUE(logs);
+  ASSERT_EQ(logs->logs.size(), 2u);
+  EXPECT_EQ(logs->logs[1].what, "check-1");
+  auto part = client->ask<wire::LogPart>(wire::ReadLog{.path = logs->logs[1].path});
+  ASSERT_TRUE(part);
+  EXPECT_NE(part->data.data.find("looked\n"), std::string::npos);
+  EXPECT_TRUE(client->ask<wire::LogPart>(wire::ReadLog{.path = "/etc/passwd"}).error().is(Errc::denied));
+  // Once more: the same run, and nothing happens again.
+  auto again = client->ask<wire::RunStarted>(wire::StartRun{.plan = plan});
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->run, 1u);
+  EXPECT_TRUE(again->existing);
+  settle(*client);
+  EXPECT_EQ(project.read("order"), "a\nb\n");
+}
+
+TEST(Conductor, ErrorsSayWhatWouldBeRight) {
+  Project project;
+  Running running(project.options());
+  auto client = project.client();
+  ASSERT_TRUE(client);
+  auto none = client->ask<wire::RunState>(wire::RunStatus{});
+  EXPECT_TRUE(none.error().is(Errc::not_found));
+  EXPECT_FALSE(none.error().help.empty());
+  auto bad = client->ask<wire::RunStarted>(wire::StartRun{.plan = project.plan("[plan]\nname = 3\n")});
+  ASSERT_FALSE(bad);
+  EXPECT_NE(bad.error().message.find("plan.toml:2"), std::string::npos) << bad.error().message;
+  auto plan = project.plan(small_plan);
+  ASSERT_TRUE(client->ask<wire::RunStarted>(wire::StartRun{.plan = plan}));
+  auto wrong = client->ask<wire::Done>(wire::SkipNode{.id = "AA"});
+  EXPECT_FALSE(wrong);
+  auto word = client->ask<wire::Done>(wire::Decide{.target = "A", .answer = "maybe"});
+  EXPECT_NE(word.error().message.find("approve, reject, waive"), std::string::npos);
+}
+
+TEST(Conductor, AFollowerMissesNothingAcrossARestart) {
+  Project project;
+  auto plan = project.plan(small_plan);
+  std::vector<uint64_t> seen;
+  uint64_t position = 0;
+  auto follow = [&](wire::Client& client) {
+    auto newest = client.welcome().newest;
+    auto follower = wire::Follower::start(client, position);
+    ASSERT_TRUE(follower) << follower.error().text();
+    for (int quiet = 0; quiet < 2;) {
+      auto event = follower->next(Duration(300));
+      ASSERT_TRUE(event) << event.error().text();
+      quiet = *event ? 0 : quiet + 1;
+      if (*event) seen.push_back((*event)->seq);
+    }
+    position = follower->position();
+    EXPECT_GE(position, newest);
+  };
+  {
+    Running running(project.options());
+    auto client = project.client();
+    ASSERT_TRUE(client->ask<wire::RunStarted>(wire::StartRun{.plan = plan}));
+    follow(*client);
+  }
+  Running running(project.options());
+  auto client = project.client();
+  ASSERT_TRUE(client->ask<wire::RunStarted>(wire::StartRun{.plan = plan, .fresh = true}));
+  follow(*client);
+  settle(*client);
+  follow(*client);
+  for (size_t i = 0; i < seen.size(); ++i) ASSERT_EQ(seen[i], i + 1) << "without gap or duplicate";
+  auto list = client->ask<wire::EventList>(wire::ReadEvents{.after = 0, .max = 5});
+  ASSERT_TRUE(list);
+  EXPECT_EQ(list->events.size(), 5u);
+  EXPECT_EQ((*list->events[0])["seq"], 1);
+  EXPECT_EQ(list->after, 5u);
+}
+
+TEST(Conductor, WhatRunsGoesOnWhileNobodyIsThere) {
+  Project project;
+  auto plan = project.plan(R"(
+[plan]
+name = "slow"
+[[orchestrator]]
+id = "one"
+[[workstream]]
+id = "A"
+name = "Slow"
+orchestrator = "one"
+run = "echo begin >> order; sleep 1; echo end >> order"
+accept = "exit-status"
+)");
+  {
+    Running running(project.options());
+    auto client = project.client();
+    ASSERT_TRUE(client->ask<wire::RunStarted>(wire::StartRun{.plan = plan}));
+    while (project.read("order").empty()) std::this_thread::sleep_for(5ms);
+  }
+  Running running(project.options());
+  auto client = project.client();
+  EXPECT_EQ(settle(*client)["state"], "completed");
+  EXPECT_EQ(project.read("order"), "begin\nend\n");
+}
+
+TEST(Conductor, OneSparkyPerProjectAndADoorWithoutOne) {
+  Project project(std::string(120, 'd'));  // its sockets' paths have more than 107 bytes
+  auto plan = project.plan(R"(
+[plan]
+name = "asks"
+[[orchestrator]]
+id = "one"
+[[workstream]]
+id = "A"
+name = "Asks"
+orchestrator = "one"
+[[workstream.criteria]]
+text = "a person agrees"
+manual = true
+)");
+  {
+    Running running(project.options());
+    auto second = Conductor::open(project.options());
+    ASSERT_FALSE(second);
+    EXPECT_TRUE(second.error().is(Errc::busy));
+    auto client = project.client();
+    ASSERT_TRUE(client) << client.error().text();
+    ASSERT_TRUE(client->ask<wire::RunStarted>(wire::StartRun{.plan = plan}));
+    EXPECT_EQ(settle(*client)["state"], "waiting");
+    auto door = open_door(project.path);
+    ASSERT_TRUE(door) << door.error().text();
+    EXPECT_TRUE((*door)->ask<wire::RunList>(wire::ListRuns{}));
+  }
+  {
+    auto door = open_door(project.path);  // nobody there: this process appends by itself
+    ASSERT_TRUE(door) << door.error().text();
+    auto done = (*door)->ask<wire::Done>(wire::Decide{.target = "A", .answer = "approve"});
+    ASSERT_TRUE(done) << done.error().text();
+  }
+  Running running(project.options());
+  auto client = project.client();
+  EXPECT_EQ(settle(*client)["state"], "completed");
+  auto verified = journal::verify(project.path / ".sparky" / "journal.db");
+  EXPECT_TRUE(verified);
+}
+
+TEST(Conductor, PrunedRunsLeaveAFileAndTheNumbersGoOn) {
+  Project project;
+  auto plan = project.plan(small_plan);
+  {
+    Running running(project.options());
+    auto client = project.client();
+    for (int i = 0; i < 3; ++i) {
+      fs::remove(project.path / "order");
+      ASSERT_TRUE(client->ask<wire::RunStarted>(wire::StartRun{.plan = plan, .fresh = true}));
+      ASSERT_EQ(settle(*client)["state"], "completed");
+    }
+    auto pruned = client->ask<wire::Pruned>(wire::Prune{.keep = 1});
+    ASSERT_TRUE(pruned) << pruned.error().text();
+    EXPECT_EQ(pruned->runs, (std::vector<uint32_t>{2, 1}));
+    EXPECT_NE(read_file(pruned->files[0])->find("\"run-created\""), std::string::npos);
+  }
+  EXPECT_GT(journal::verify(project.path / ".sparky" / "journal.db")->stubs, 0u);
+  Running running(project.options());
+  auto client = project.client();
+  EXPECT_TRUE(client->ask<wire::RunState>(wire::RunStatus{1}).error().is(Errc::not_found));
+  auto next = client->ask<wire::RunStarted>(wire::StartRun{.plan = plan, .fresh = true});
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->run, 4u);
+}
+
+TEST(Conductor, HostileFramesCostNothing) {
+  Project project;
+  Running running(project.options());
+  zmq::context_t context;
+  zmq::socket_t socket(context, zmq::socket_type::req);
+  socket.set(zmq::sockopt::req_relaxed, 1);
+  socket.set(zmq::sockopt::rcvtimeo, 5000);
+  socket.connect(wire::project_address(project.path, "sock"));
+  for (auto& bytes :
+       {std::string(), std::string("\xc1"), std::string(100'000, '\x91'), std::string("\xdf\xff\xff\xff\xff"),
+        std::string("\x81\xa4type\xa4nope"), std::string("\x81\xa4type\x01"), std::string(1'000'000, 'x')}) {
+    socket.send(zmq::buffer(bytes), zmq::send_flags::none);
+    zmq::message_t reply;
+    ASSERT_TRUE(socket.recv(reply));
+    auto map = parse_msgpack(reply.to_string_view());
+    ASSERT_TRUE(map);
+    EXPECT_EQ((*map)["type"], "error");
+  }
+  auto client = project.client();
+  EXPECT_TRUE(client->ask<wire::Pong>(wire::Ping{}));
+}
+
+// A conductor in a process of its own, to be killed.
+pid_t child(const Options& options) {
+  pid_t pid = ::fork();
+  if (pid != 0) return pid;
+  auto conductor = Conductor::open(options);
+  if (!conductor) ::_exit(3);
+  ::_exit((*conductor)->run() ? 0 : 1);
+}
+
+TEST(Kill, EffectsHappenOnceWhateverDies) {
+  Project project;
+  std::string toml = "[plan]\nname = \"many\"\njobs = 4\n[[orchestrator]]\nid = \"one\"\n";
+  for (int i = 0; i < 40; ++i)
+    toml += fmt::format(
+        "[[workstream]]\nid = \"W{0}\"\nname = \"n\"\norchestrator = \"one\"\n"
+        "run = \"echo {0} >> order; sleep 0.02\"\n[[workstream.criteria]]\ntext = \"t\"\ncheck = \"grep -qx {0} "
+        "order\"\n",
+        i);
+  auto plan = project.plan(toml);
+  std::srand(11);
+  int kills = 0;
+  std::string state = "running";
+  for (int round = 0; round < 40 && state == "running"; ++round) {
+    pid_t pid = child(project.options());
+    auto client = project.client();
+    if (client && round == 0) {
+      ASSERT_TRUE(client->ask<wire::RunStarted>(wire::StartRun{.plan = plan}));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(30 + std::rand() % 120));
+    if (client)
+      if (auto s = client->ask<wire::RunState>(wire::RunStatus{}, Duration(2000)))
+        state = s->status->value("state", "");
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    ++kills;
+  }
+  EXPECT_GT(kills, 2);
+  Running running(project.options());
+  auto client = project.client();
+  auto status = settle(*client);
+  EXPECT_EQ(status["state"], "completed") << status.dump(1);
+  auto order = project.read("order");
+  std::map<std::string, int> times;
+  for (auto line : split(trim(order), '\n')) ++times[std::string(line)];
+  EXPECT_EQ(times.size(), 40u);
+  for (auto& [line, n] : times) EXPECT_EQ(n, 1) << "the effect of W" << line;
+  EXPECT_TRUE(journal::verify(project.path / ".sparky" / "journal.db"));
+}
+
+}  // namespace
+}  // namespace sparky::conductor
