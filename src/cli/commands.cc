@@ -10,6 +10,7 @@ void add_all_commands(CLI::App& app, Context& context) {
   add_pixel_commands(app, context);
   add_palette_commands(app, context);
   add_dataset_commands(app, context);
+  add_env_commands(app, context);
 }
 
 }  // namespace sparky::cli

@@ -17,5 +17,6 @@ void add_hardware_commands(CLI::App& app, Context& context);
 void add_palette_commands(CLI::App& app, Context& context);
 void add_pixel_commands(CLI::App& app, Context& context);
 void add_dataset_commands(CLI::App& app, Context& context);
+void add_env_commands(CLI::App& app, Context& context);
 
 }  // namespace sparky::cli

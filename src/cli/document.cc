@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "base/text.h"
+#include "telemetry/changes.h"
 #include "telemetry/schema.h"
 
 namespace sparky::cli {
@@ -20,6 +22,14 @@ Result<std::string> read_stdin() {
     text.append(chunk, n);
     if (text.size() > document_bytes_max) return fail(Errc::invalid, "stdin: more than 64 MiB for one document");
   }
+  return text;
+}
+
+std::string list(const std::vector<telemetry::Change>& changes) {
+  std::string text;
+  for (const auto& change : changes)
+    text += printable(fmt::format("\n  {}: was {}, is {}{}", change.what, change.was, change.now,
+                                  change.worse ? "  (regression)" : ""));
   return text;
 }
 
@@ -53,6 +63,24 @@ Status write_text(const std::filesystem::path& path, std::string_view text) {
 
 Status write_document(const std::filesystem::path& path, const Json& document) {
   return write_text(path, to_json(document, 2) + "\n");
+}
+
+Status refuse_changes(const std::string& file, const std::vector<telemetry::Change>& changes,
+                      std::string_view this_thing, std::string help) {
+  if (changes.empty()) return {};
+  return fail(Errc::corrupt, fmt::format("{} does not describe {}:{}", file, this_thing, list(changes)),
+              std::move(help));
+}
+
+Status report_regressions(const std::string& file, const std::vector<telemetry::Change>& changes) {
+  if (!changes.empty()) fmt::print(stderr, "changes since {}:{}\n", file, list(changes));
+  size_t worse = 0;
+  for (const auto& change : changes) worse += change.worse;
+  if (worse == 0) {
+    fmt::print(stderr, "no regression since {}\n", file);
+    return {};
+  }
+  return fail(Errc::corrupt, fmt::format("{} regression(s) since {}", worse, file));
 }
 
 }  // namespace sparky::cli

@@ -5,10 +5,10 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/document.h"
+#include "telemetry/changes.h"
 #include "telemetry/hardware.h"
 #include "telemetry/hardware_report.h"
 
@@ -19,32 +19,6 @@ struct HardwareOptions {
   std::string output, verify, compare, from, markdown, topology;
   bool require_gpu = false, facts = false;
 };
-
-std::string change_line(const telemetry::Change& change) {
-  return printable(fmt::format("  {}: was {}, is {}{}\n", change.what, change.was, change.now,
-                               change.worse ? "  (regression)" : ""));
-}
-
-// Says how the present machine differs from a recorded one. Fails on any difference (verify), or on a loss (compare).
-Status report_changes(const std::string& file, const Json& was, const Json& now, bool any_difference_fails) {
-  auto changes = telemetry::compare_identity(telemetry::identity(was), telemetry::identity(now));
-  size_t worse = 0;
-  std::string text;
-  for (const auto& change : changes) {
-    worse += change.worse;
-    text += change_line(change);
-  }
-  if (changes.empty()) {
-    fmt::print(stderr, "{}: matches this machine ({} properties compared)\n", file, telemetry::identity(was).size());
-    return {};
-  }
-  if (any_difference_fails)
-    return fail(Errc::corrupt, fmt::format("{} does not describe this machine:\n{}", file, trim(text)),
-                "if the machine was meant to change, record it anew: sparky hardware -o FILE");
-  fmt::print(stderr, "compared with {}:\n{}", file, text);
-  if (worse) return fail(Errc::corrupt, fmt::format("{} regression(s) since {}", worse, file));
-  return {};
-}
 
 Status run_hardware(const HardwareOptions& o, Context& context) {
   SPARKY_ASSIGN(Json now,
@@ -63,11 +37,16 @@ Status run_hardware(const HardwareOptions& o, Context& context) {
 
   if (!o.verify.empty()) {
     SPARKY_ASSIGN(Json recorded, read_document(o.verify, "hardware"));
-    SPARKY_TRY(report_changes(o.verify, recorded, now, true));
+    auto changes = telemetry::compare(telemetry::identity(recorded), telemetry::identity(now));
+    SPARKY_TRY(refuse_changes(o.verify, changes, "this machine",
+                              "if the machine was meant to change, record it anew: sparky hardware -o FILE"));
+    fmt::print(stderr, "{}: describes this machine ({} properties compared)\n", o.verify,
+               telemetry::identity(recorded).size());
   }
   if (!o.compare.empty()) {
     SPARKY_ASSIGN(Json recorded, read_document(o.compare, "hardware"));
-    SPARKY_TRY(report_changes(o.compare, recorded, now, false));
+    auto changes = telemetry::compare(telemetry::identity(recorded), telemetry::identity(now));
+    SPARKY_TRY(report_regressions(o.compare, changes));
   }
   if (o.require_gpu && !telemetry::facts(now).contains("gpu")) {
     std::string why = "no GPU answers";

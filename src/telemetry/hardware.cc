@@ -5,7 +5,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <cmath>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
@@ -157,30 +156,6 @@ Json identity(const Json& doc) {
   for (const auto& interface : doc.at("network").at("interfaces"))
     if (!interface.at("virtual").get<bool>())
       out[fmt::format("network.{}", interface.at("name").get<std::string>())] = "present";
-  return out;
-}
-
-std::vector<Change> compare_identity(const Json& was, const Json& now) {
-  auto show = [](const Json& value) { return value.is_string() ? value.get<std::string>() : to_json(value); };
-  std::vector<Change> out;
-  std::set<std::string> keys;
-  for (const auto& [key, value] : was.items()) keys.insert(key);
-  for (const auto& [key, value] : now.items()) keys.insert(key);
-  for (const auto& key : keys) {
-    if (!now.contains(key) || (now[key].is_null() && !was.value(key, Json()).is_null())) {
-      out.push_back({key, show(was[key]), "gone", true});
-    } else if (!was.contains(key) || (was[key].is_null() && !now[key].is_null())) {
-      out.push_back({key, "absent", show(now[key]), false});
-    } else if (was[key] != now[key]) {
-      bool numbers = was[key].is_number() && now[key].is_number();
-      double a = numbers ? was[key].get<double>() : 0, b = numbers ? now[key].get<double>() : 0;
-      bool memory = key.starts_with("memory.") || key.ends_with(".memory_bytes");
-      if (numbers && memory && std::abs(a - b) <= 0.02 * a) continue;
-      bool version = key.ends_with(".driver") || key.ends_with(".cuda");
-      bool older = version && natural_less(show(now[key]), show(was[key]));
-      out.push_back({key, show(was[key]), show(now[key]), numbers ? b < a : older});
-    }
-  }
   return out;
 }
 

@@ -25,16 +25,8 @@ std::set<std::string> facts();
 std::set<std::string> facts(const Json& hardware);  // as recorded in a document
 const std::vector<std::string>& known_facts();
 
-struct Change {
-  std::string what;  // "memory.total_bytes"
-  std::string was, now;
-  bool worse = false;  // lost, smaller or older; otherwise only different
-};
-
 // What makes a machine this machine, as a flat map: model, counts, sizes, flags, drivers. Not what varies by itself
-// (used memory, clocks, virtual interfaces).
+// (used memory, clocks, virtual interfaces). For compare() of telemetry/changes.h.
 Json identity(const Json& hardware);
-// Sizes of memory may differ by 2 %: kernels keep different amounts for themselves.
-std::vector<Change> compare_identity(const Json& was, const Json& now);
 
 }  // namespace sparky::telemetry

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "telemetry/changes.h"
 #include "telemetry/hardware_report.h"
 #include "telemetry/nvml.h"
 #include "telemetry/probes.h"
@@ -218,7 +219,7 @@ TEST(Hardware, ThisMachine) {
   for (const auto& finding : check_schema(doc, "hardware")) ADD_FAILURE() << finding.text();
   EXPECT_GT(doc["memory"]["total_bytes"].get<int64_t>(), 64 << 20);
   EXPECT_GE(doc["cpu"]["logical"].get<int>(), 1);
-  EXPECT_TRUE(compare_identity(identity(doc), identity(read_hardware())).empty());
+  EXPECT_TRUE(compare(identity(doc), identity(read_hardware())).empty());
   for (const auto& fact : facts()) EXPECT_TRUE(std::ranges::count(known_facts(), fact)) << fact;
 }
 
@@ -227,7 +228,7 @@ TEST_F(Nvidia, ComparingNamesWhatGotLostSmallerOrOlder) {
   build_arm(tree, 2, 2);
   mode("discrete");
   Json was = read_hardware(tree.host(), fake_library);
-  auto changes = [&](const Json& now) { return compare_identity(identity(was), identity(now)); };
+  auto changes = [&](const Json& now) { return compare(identity(was), identity(now)); };
   EXPECT_TRUE(changes(was).empty());
 
   Json now = was;
@@ -248,7 +249,7 @@ TEST_F(Nvidia, ComparingNamesWhatGotLostSmallerOrOlder) {
   for (const auto& change : found) EXPECT_TRUE(change.worse) << change.what;
   EXPECT_EQ(found[1].what, "gpu.0.driver");
   EXPECT_EQ(found[1].now, "550.54.15");
-  auto newer = compare_identity(identity(read_hardware(tree.host(), fake_library)), identity(was));
+  auto newer = compare(identity(read_hardware(tree.host(), fake_library)), identity(was));
   ASSERT_EQ(newer.size(), 4u);
   for (const auto& change : newer) EXPECT_FALSE(change.worse) << change.what;
 

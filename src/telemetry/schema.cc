@@ -124,6 +124,8 @@ std::vector<Finding> check_schema(const Json& document, std::string_view schema_
     if (!repeated) out.push_back(std::move(finding));
   }
   if (out.empty()) out.push_back({"", "does not match the schema"});
+  for (const auto& finding : out)
+    if (finding.pointer == "/schema") return {finding};  // another kind of document: the rest would be noise
   return out;
 }
 
