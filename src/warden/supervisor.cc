@@ -179,19 +179,23 @@ void Supervisor::ready(uint64_t tag) {
 }
 
 namespace {
+// Closing alone does not do: a process that is just being started may hold a copy for another moment, and epoll would
+// go on reporting it.
+void unwatch(int epoll, Fd& pipe) {
+  if (pipe) ::epoll_ctl(epoll, EPOLL_CTL_DEL, pipe.get(), nullptr);
+  pipe = Fd();
+}
+
 // Reads what is there, in turns of at most turn_max_bytes or, for the last time, all; closes the pipe at its end.
 template <class Use>
-void drain(Fd& pipe, bool last, Use use) {
+void drain(int epoll, Fd& pipe, bool last, Use use) {
   static char bytes[read_bytes];
   const size_t max_bytes = last ? last_words_max_bytes : turn_max_bytes;
   for (size_t done = 0; pipe && done < max_bytes;) {
     ssize_t n = ::read(pipe.get(), bytes, sizeof bytes);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) return;
-    if (n <= 0) {
-      pipe = Fd();
-      return;
-    }
+    if (n <= 0) return unwatch(epoll, pipe);
     use(std::string_view(bytes, size_t(n)));
     done += size_t(n);
     if (!last && size_t(n) < sizeof bytes / 2) return;  // most likely all; if not, the loop comes back
@@ -200,7 +204,7 @@ void drain(Fd& pipe, bool last, Use use) {
 }  // namespace
 
 void Supervisor::read_output(Running& a, bool last) {
-  drain(a.output, last, [&](std::string_view bytes) {
+  drain(epoll_, a.output, last, [&](std::string_view bytes) {
     a.log.write(bytes);
     if (auto progress = a.scanner.scan(bytes)) a.progress = std::move(progress);
   });
@@ -220,7 +224,7 @@ void Supervisor::report_progress(Running& a) {
 
 void Supervisor::read_talk(Running& a, bool last) {
   auto before = a.answers->total_bytes();
-  drain(a.talk, last, [&](std::string_view bytes) { a.answers->write(bytes); });
+  drain(epoll_, a.talk, last, [&](std::string_view bytes) { a.answers->write(bytes); });
   if (a.answers->total_bytes() > before)
     events_.push_back({Event::Kind::output, a.spec.id, 0, {}, a.answers->total_bytes(), {}});
 }
@@ -243,7 +247,7 @@ void Supervisor::write_input(Running& a) {
       return;
     }
     if (n < 0)
-      a.input = Fd();  // it reads no more
+      unwatch(epoll_, a.input);  // it reads no more
     else
       a.unread.erase(0, size_t(n));
   }
@@ -392,8 +396,11 @@ void Supervisor::signal_all(const Running& a, const std::vector<Process>& target
 void Supervisor::finish(Running& a, const std::vector<Process>& immortal) {
   if (!immortal.empty()) a.note += (a.note.empty() ? "" : "; ") + ("does not die: " + names_of(immortal));
   read_output(a, true);
+  unwatch(epoll_, a.output);
+  unwatch(epoll_, a.input);
   if (a.answers) {
     read_talk(a, true);
+    unwatch(epoll_, a.talk);
     a.answers->close();
   }
   a.log.close();
