@@ -10,6 +10,10 @@ struct Context;
 
 void add_config_commands(CLI::App& app, Context& context);
 void add_docs_commands(CLI::App& app, Context& context);
+void add_run_commands(CLI::App& app, Context& context);
+void add_operate_commands(CLI::App& app, Context& context);
+void add_log_commands(CLI::App& app, Context& context);
+void add_report_commands(CLI::App& app, Context& context);
 void add_plan_commands(CLI::App& app, Context& context);
 
 void add_all_commands(CLI::App& app, Context& context);

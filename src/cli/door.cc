@@ -2,6 +2,8 @@
 
 #include "base/files.h"
 #include "cli/cli.h"
+#include "conductor/conductor.h"
+#include "telemetry/hardware.h"
 #include "wire/address.h"
 #include "wire/client.h"
 
@@ -12,8 +14,8 @@ Result<wire::Client> connect(const Context& context) {
 }
 
 Result<std::unique_ptr<wire::Door>> open_door(const Context& context) {
-  SPARKY_ASSIGN(auto client, connect(context));
-  return std::make_unique<wire::Client>(std::move(client));
+  auto facts = telemetry::facts();
+  return conductor::open_door(find_project(context.project), {facts.begin(), facts.end()});
 }
 
 }  // namespace sparky::cli
