@@ -18,6 +18,11 @@ configure PRESET:
 test: build
     ctest --test-dir build/release -j {{jobs}} --output-on-failure
 
+# play the engine against random worlds: `./dev sim --seeds 100000`, `./dev sim --seed 42`
+sim *ARGS: (configure "release")
+    cmake --build --preset release -j {{jobs}} --target sparky-sim
+    build/release/bin/sparky-sim {{ARGS}}
+
 # === Quality ===
 
 # format all C++ files in place

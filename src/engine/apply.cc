@@ -305,6 +305,9 @@ class Applier {
       auto* job = find(s.jobs, id);
       if (!job) continue;
       dequeue(s, *job);
+      if (job->state != JobState::completed)
+        for (auto waiter : job->waiters)
+          if (auto* next = find(s.jobs, waiter); next && next->open > 0) --next->open;
       s.job_ids.erase(job->spec.id);
       s.jobs.erase(id);
     }

@@ -96,6 +96,10 @@ void Step::assign() {
       auto criteria = r.criteria_of(n);
       while (criteria[e.criterion].manual || r.verdict(n, e.criterion).verdict != Verdict::open) ++e.criterion;
       e.work = Work::check;
+      if (!lacking(r, criteria[e.criterion]).empty()) {  // the machine has changed since it was put in the queue
+        proceed(r.id, n);
+        continue;
+      }
     }
     emit(e);
   }

@@ -11,13 +11,16 @@ namespace {
 constexpr int lost_max = 3;     // so many attempts lost in a row fail the work: it may be what kills them
 constexpr int crashes_max = 2;  // so many crashes in a row are worth a word
 
-// What the run's machine lacks of what a criterion requires; empty: nothing.
+}  // namespace
+
 std::string lacking(const Run& run, const plan::Criterion& criterion) {
   std::string out;
   for (auto& fact : criterion.needs_facts)
     if (std::ranges::find(run.options.facts, fact) == run.options.facts.end()) out += (out.empty() ? "" : ", ") + fact;
   return out;
 }
+
+namespace {
 
 Duration backoff(const plan::Retries& retries, int tries) {
   double wait = double(retries.backoff.count()) * std::pow(std::max(1.0, retries.factor), std::max(0, tries - 1));

@@ -76,10 +76,15 @@ Result<Reply> Step::operator()(const RetryJob& input) {
   if (job->state != JobState::failed && job->state != JobState::cancelled)
     return fail(Errc::invalid, "job '" + input.id + "' is " + std::string(name(job->state)),
                 job->state == JobState::completed ? "submit it again under another id" : "cancel it first");
-  for (auto& before : job->spec.after)
-    if (auto* other = s.job(before); other && (other->state == JobState::failed || other->state == JobState::cancelled))
+  for (auto& before : job->spec.after) {
+    auto* other = s.job(before);
+    if (!other)
+      return fail(Errc::not_found, "it waits for job '" + before + "', which has been cleared",
+                  "submit it again, without that");
+    if (other->state == JobState::failed || other->state == JobState::cancelled)
       return fail(Errc::invalid, "it waits for job '" + before + "', which is " + std::string(name(other->state)),
                   "retry that first");
+  }
   emit(JobStaged{.job = job->id, .state = JobState::queued, .reset = true});
   return Reply{.job = job->id, .job_id = input.id};
 }

@@ -10,6 +10,9 @@
 
 namespace sparky::engine {
 
+// What the run's machine lacks of what a criterion requires; empty: nothing.
+std::string lacking(const Run& run, const plan::Criterion& criterion);
+
 class Step {
  public:
   Step(State& state, Time at, Decided& out) : s(state), at(at), out(out) {}

@@ -162,6 +162,10 @@ Result<Reply> Step::operator()(const UpdatePlan& input) {
   if (!removed.empty()) reply.notes.push_back("removed: " + list(removed));
   if (!kept.empty()) reply.notes.push_back("begun already, so the change waits for a retry: " + list(kept));
   emit(PlanUpdated{input.run, merged, input.who});
+  // A gate that was being judged and now waits for more work is judged when that is done.
+  for (NodeId n = 0; n < r->nodes.size(); ++n)
+    if (auto& node = r->nodes[n]; r->gate(n) && node.open > 0 && has_begun(node) && !satisfies(node.stage))
+      reset(r->id, n, input.who);
   return reply;
 }
 

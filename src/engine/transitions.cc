@@ -20,7 +20,8 @@ Rank rank_of(const Run& run, NodeId n) {
 
 bool wants_slot(const Run& run, NodeId n) {
   auto& node = run.nodes[n];
-  return node.attempt == 0 && (node.stage == Stage::checking || (node.stage == Stage::ready && run.has_work(n)));
+  return node.selected && node.attempt == 0 &&
+         (node.stage == Stage::checking || (node.stage == Stage::ready && run.has_work(n)));
 }
 
 // Estimates are optional: a workstream without one weighs a little, so that longer chains still go first.
