@@ -7,6 +7,7 @@ void add_all_commands(CLI::App& app, Context& context) {
   add_operate_commands(app, context);
   add_log_commands(app, context);
   add_report_commands(app, context);
+  add_journal_commands(app, context);
   add_plan_commands(app, context);
   add_config_commands(app, context);
   add_docs_commands(app, context);

@@ -14,6 +14,7 @@ void add_run_commands(CLI::App& app, Context& context);
 void add_operate_commands(CLI::App& app, Context& context);
 void add_log_commands(CLI::App& app, Context& context);
 void add_report_commands(CLI::App& app, Context& context);
+void add_journal_commands(CLI::App& app, Context& context);
 void add_plan_commands(CLI::App& app, Context& context);
 
 void add_all_commands(CLI::App& app, Context& context);
