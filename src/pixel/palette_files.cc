@@ -360,14 +360,18 @@ std::string encode_ase(const Palette& p) {
 
 Result<Palette> decode_palette(std::string_view bytes, std::string_view name) {
   auto decode = [&]() -> Result<Palette> {
-    if (sniff(bytes)) return decode_picture_palette(bytes, name);
+    // A colour table has no mark of its own, only its size; its first colours may look like any mark.
+    bool text = std::ranges::all_of(bytes, [](char c) { return static_cast<unsigned char>(c) >= 9 && c != 127; });
+    bool table = (bytes.size() == 768 || bytes.size() == 772) && !text;
+    if (sniff(bytes))
+      if (auto picture = decode_picture_palette(bytes, name); picture || !table) return picture;
+    if (table && !bytes.starts_with("ASEF")) return decode_act(bytes);
     if (bytes.starts_with("ASEF")) return decode_ase(bytes, name);
     if (bytes.starts_with("\xef\xbb\xbf")) bytes.remove_prefix(3);
     if (bytes.starts_with("GIMP Palette")) return decode_gpl(bytes, name);
     if (bytes.starts_with("JASC-PAL")) return decode_jasc(bytes, name);
     if (trim(bytes).starts_with('{')) return decode_lospec(bytes, name);
-    bool text = std::ranges::all_of(bytes, [](char c) { return static_cast<unsigned char>(c) >= 9 && c != 127; });
-    if ((bytes.size() == 768 || bytes.size() == 772) && !(text && decode_hex(bytes, name))) return decode_act(bytes);
+    if (bytes.size() == 768 && !decode_hex(bytes, name)) return decode_act(bytes);
     if (text) return decode_hex(bytes, name);
     return fail(Errc::invalid, fmt::format("{}: not a palette that can be read", name),
                 "give .gpl, .hex, .pal (JASC), .act, .ase, Lospec .json or a picture");
