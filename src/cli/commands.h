@@ -21,6 +21,7 @@ void add_all_commands(CLI::App& app, Context& context);
 void add_hardware_commands(CLI::App& app, Context& context);
 void add_palette_commands(CLI::App& app, Context& context);
 void add_pixel_commands(CLI::App& app, Context& context);
+void add_sheet_commands(CLI::App& app, Context& context);
 void add_dataset_commands(CLI::App& app, Context& context);
 void add_env_commands(CLI::App& app, Context& context);
 
