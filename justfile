@@ -12,6 +12,12 @@ build PRESET="release": (configure PRESET)
 configure PRESET:
     @test -f build/{{PRESET}}/build.ninja || cmake --preset {{PRESET}}
 
+# === Run ===
+
+# run the Foundation milestone of the dgx-pixels plan on this machine, and leave a report
+demo: build
+    scripts/demo.sh
+
 # === Test ===
 
 # build, then run every test

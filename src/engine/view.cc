@@ -63,6 +63,7 @@ void put_time(Json& out, const char* key, Time t) {
 Json brief(const State& state, const Run& run, NodeId n, const Forecast& expected, Time now) {
   auto& node = run.nodes[n];
   Json out{{"status", status_word(node)}, {"stage", name(node.stage)}};
+  if (auto* w = run.workstream(n); w && !w->name.empty()) out["name"] = w->name;
   if (node.stage == Stage::completed) put_time(out, "completion_time", node.finished);
   if (auto* a = state.attempt(node.attempt); a && a->work == Work::run) {
     out["attempt"] = a->id;
@@ -207,6 +208,11 @@ Json describe(const State& state, const Run& run, NodeId n, Time now) {
     out["name"] = w->name;
     out["orchestrator"] = w->orchestrator;
     out["priority"] = plan::name(w->priority);
+    if (!w->milestone.empty()) out["milestone"] = w->milestone;
+    if (!w->agents.empty()) out["agents"] = w->agents;
+    if (!w->spec.empty()) out["spec"] = w->spec;
+    if (!w->deliverables.empty()) out["deliverables"] = w->deliverables;
+    if (!w->run.empty()) out["run"] = w->run;
     out["tries"] = node.tries;
     out["worked_s"] = double(node.worked.count()) / 1000;
     if (w->duration) out["estimate_days"] = {{"min", w->duration->min}, {"max", w->duration->max}};
