@@ -29,6 +29,10 @@ sim *ARGS: (configure "release")
     cmake --build --preset release -j {{jobs}} --target sparky-sim
     build/release/bin/sparky-sim {{ARGS}}
 
+# kill Sparky and its warden at random moments of real runs: `./dev kill --rounds 300`
+kill *ARGS: build
+    scripts/kill.py {{ARGS}}
+
 # === Quality ===
 
 # format all C++ files in place

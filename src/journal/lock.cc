@@ -34,7 +34,13 @@ Result<ProjectLock> ProjectLock::take(const fs::path& dot_sparky) {
   auto path = dot_sparky / "lock";
   Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return fail_errno(errno, fmt::format("cannot open {}", path.string()));
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+  int locked = ::flock(fd.get(), LOCK_EX | LOCK_NB);
+  // Whoever asks for the holder() has it himself for a moment: no reason to refuse.
+  for (int tries = 0; locked != 0 && errno == EWOULDBLOCK && tries < 5; ++tries) {
+    ::usleep(10'000);
+    locked = ::flock(fd.get(), LOCK_EX | LOCK_NB);
+  }
+  if (locked != 0) {
     if (errno != EWOULDBLOCK) return fail_errno(errno, fmt::format("cannot lock {}", path.string()));
     return fail(Errc::busy,
                 fmt::format("the project {} is in use by another Sparky ({})", dot_sparky.parent_path().string(),
