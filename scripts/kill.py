@@ -25,7 +25,8 @@ import time
 from pathlib import Path
 
 PATIENCE_S = 120  # for one project without a kill; only a hang comes near it
-WARDEN_KILLS_MAX = 2  # per project: work that is lost three times in a row is taken for what kills its warden
+KILLS_MAX = 8  # per project; then it may go on to its end
+WARDEN_KILLS_MAX = 2  # of these: work that is lost three times in a row is taken for what kills its warden
 
 
 def plan_text(rng):
@@ -198,7 +199,7 @@ def run_project(sparky, rng, root, rounds_left, tally):
     kills = wardens_killed = 0
     with_wardens = rng.random() < 0.7
     end = time.monotonic() + PATIENCE_S
-    while kills < rounds_left:
+    while kills < min(rounds_left, KILLS_MAX):
         # Mostly while attempts run; now and then whenever it comes, also as it starts.
         if rng.random() < 0.8:
             while not project.marked() and project.process.poll() is None:
@@ -208,7 +209,7 @@ def run_project(sparky, rng, root, rounds_left, tally):
             time.sleep(0.005)
         if project.process.poll() is not None:
             break
-        targets = ["sparky", "sparky"]
+        targets = ["sparky"]
         if with_wardens and wardens_killed < WARDEN_KILLS_MAX:
             targets += ["warden", "both"]
         wardens_killed += one_kill(project, rng.choice(targets), tally)
