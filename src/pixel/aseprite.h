@@ -39,7 +39,7 @@ struct AseCel {
 };
 
 struct AseFrame {
-  int duration_ms = 100;
+  int duration_ms = 100;  // 1 to 65535
   std::vector<AseCel> cels;
   friend bool operator==(const AseFrame&, const AseFrame&) = default;
 };

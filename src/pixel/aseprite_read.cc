@@ -96,7 +96,7 @@ class Decoder {
     if (body.word() != 0xf1fa) return wrong("no frame begins here");
     size_t chunks = size_t(body.word());
     int duration = body.word();
-    out_.frames.back().duration_ms = duration ? duration : default_duration;
+    out_.frames.back().duration_ms = duration ? duration : default_duration ? default_duration : 100;
     body.take(2);
     if (size_t more = body.number(4)) chunks = more;
     for (size_t i = 0; i < chunks; ++i) {

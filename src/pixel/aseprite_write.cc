@@ -147,7 +147,7 @@ Status check(const AseSprite& s) {
   if (s.layers.size() > 65535 || s.tags.size() > 65535) return wrong("more than 65535 layers or tags");
   if (s.palette.size() > 256) return wrong(fmt::format("a palette of {} colours", s.palette.size()));
   for (size_t i = 0; i < s.frames.size(); ++i) {
-    if (s.frames[i].duration_ms < 0 || s.frames[i].duration_ms > 65535)
+    if (s.frames[i].duration_ms < 1 || s.frames[i].duration_ms > 65535)
       return wrong(fmt::format("a frame of {} ms", s.frames[i].duration_ms));
     for (auto& c : s.frames[i].cels) {
       if (c.layer < 0 || c.layer >= int(s.layers.size()) || s.layers[size_t(c.layer)].group)
@@ -277,7 +277,7 @@ Result<AseSprite> make_aseprite(const std::vector<Sprite>& frames, const std::ve
                               printable(frames.front().name), out.width, out.height),
                   "bring them to one size first: sparky pixel pad IN… --to WxH -o DIR/");
     auto& frame = out.frames.emplace_back();
-    frame.duration_ms = frames[i].duration_ms;
+    frame.duration_ms = std::max(1, frames[i].duration_ms);  // 0 would mean the file's default
     if (i > 0 && picture != frames[i - 1].picture) same_since = int(i);
     Box box = opaque_box(picture);
     if (box.width == 0) continue;

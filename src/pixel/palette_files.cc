@@ -225,6 +225,7 @@ Result<Palette> decode_ase(std::string_view bytes, std::string_view name) {
   auto broken = [&](std::string_view why) {
     return fail(Errc::invalid, fmt::format("{}: broken Adobe Swatch Exchange file: {}", name, why));
   };
+  if (bytes.size() < 12) return broken("it ends early");
   Reader in{bytes, 8};
   uint64_t blocks = in.number(4);
   Palette out;
