@@ -15,6 +15,7 @@
 #include "plan/check.h"
 #include "plan/gantt.h"
 #include "plan/graph.h"
+#include "plan/import.h"
 #include "plan/plan_json.h"
 #include "plan/timeline.h"
 #include "plan/toml.h"
@@ -43,6 +44,8 @@ Json to_json(const std::vector<Diagnostic>& found) {
   return all;
 }
 
+std::string counted(size_t n, const char* what) { return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s"); }
+
 void print_problems(const std::vector<Diagnostic>& found, FILE* to) {
   for (auto& d : found) fmt::print(to, "{}\n", printable(d.text()));
 }
@@ -69,7 +72,6 @@ int check(const PlanArguments& arguments, const Context& context) {
     errors += d.severity == Severity::error;
     warnings += d.severity == Severity::warning;
   }
-  auto counted = [](size_t n, const char* what) { return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s"); };
   if (bad) {
     fmt::print(stderr, "{}, {}\n", counted(errors, "error"), counted(warnings, "warning"));
     return bad_usage;
@@ -110,6 +112,62 @@ int show(const PlanArguments& arguments, const Context& context) {
   else
     fmt::print("{}", printable(plan::tree(readable->plan)));
   return done;
+}
+
+struct ImportArguments {
+  std::string directory;
+  std::string output;
+  bool force = false;
+};
+
+int import(const ImportArguments& arguments, const Context& context) {
+  std::filesystem::path directory = arguments.directory;
+  std::filesystem::path file =
+      arguments.output.empty() ? directory / "plan.toml" : std::filesystem::path(arguments.output);
+  auto imported = plan::import_plan(directory, file);
+  if (!imported) {
+    report(imported.error());
+    return bad_usage;
+  }
+  print_problems(imported->report, stderr);
+  auto& p = imported->plan;
+  auto written = write_file_atomic(file, plan::to_toml(p), {.overwrite = arguments.force});
+  if (!written) {
+    auto error = written.error();
+    if (error.is(Errc::exists))
+      error = {Errc::invalid, fmt::format("{} exists", file.string()), "--force overwrites it"};
+    return report(error);
+  }
+  // The written plan is what counts: what is wrong with it is said at once, with its own lines.
+  auto parsed = plan::load_plan(file);
+  auto found = std::move(parsed.problems);
+  for (auto& d : plan::check(parsed.plan, parsed.source.get())) found.push_back(d);
+  print_problems(found, stderr);
+  if (context.json) {
+    Json document{
+        {"file", file.string()},   {"workstreams", p.workstreams.size()}, {"orchestrators", p.orchestrators.size()},
+        {"gates", p.gates.size()}, {"report", to_json(imported->report)}, {"problems", to_json(found)}};
+    fmt::print("{}\n", sparky::to_json(document, 2));
+  } else {
+    fmt::print("wrote {}: {}, {}, {}\n", printable(file.string()), counted(p.workstreams.size(), "workstream"),
+               counted(p.orchestrators.size(), "orchestrator"), counted(p.gates.size(), "gate"));
+  }
+  return has_errors(found) ? bad_usage : done;
+}
+
+void add_import(CLI::App& family, Context& context) {
+  auto arguments = std::make_shared<ImportArguments>();
+  auto* app = family.add_subcommand("import", "make plan.toml from the blueprint's Markdown documents");
+  app->footer(
+      "Reads meta-orchestrator.md, workstream-plan.md, orchestrators/*.md and workstreams/ws*/README.md. Each spec "
+      "stays\n"
+      "the source of its prose. What could not be read, and where documents disagree, is reported by file and line.\n\n"
+      "Example: sparky plan import docs/orchestration -o plan.toml");
+  app->add_option("DIR", arguments->directory, "the directory of the documents")->required();
+  app->add_option("-o,--output", arguments->output, "where to write the plan (default: DIR/plan.toml)")
+      ->type_name("FILE");
+  app->add_flag("--force", arguments->force, "overwrite FILE");
+  app->callback([&context, arguments] { context.exit = import(*arguments, context); });
 }
 
 int terminal_width() {
@@ -169,6 +227,7 @@ void add_plan_commands(CLI::App& app, Context& context) {
       ->type_name("N");
   time->add_option("--svg", arguments->svg, "write the Gantt chart as SVG")->type_name("FILE");
   time->add_flag("--no-chart", arguments->no_chart, "only the figures");
+  add_import(*family, context);
 }
 
 }  // namespace sparky::cli

@@ -84,7 +84,8 @@ std::string fitted(std::string_view text, size_t width) {
       if ((out[bytes] & 0xc0) != 0x80 && ++have == width) break;
     out = out.substr(0, bytes) + "…";
   }
-  return out + std::string(width - std::min(width, characters(out)), ' ');
+  for (size_t have = characters(out); have < width; ++have) out += ' ';
+  return out;
 }
 
 std::string escaped(std::string_view text) {

@@ -45,7 +45,8 @@ struct Parsed {
 // estimates); a syntax error ends the list. What the parts mean together is check.h's concern.
 Parsed parse_plan(std::string_view text, const std::string& file, Limits limits = {});
 
-// A plan file, or a directory that holds plan.toml. What cannot be read at all is a problem like any other.
+// A plan file, or a directory that holds plan.toml or else the documents that import.h reads. What cannot be read at
+// all is a problem like any other.
 Parsed load_plan(const std::filesystem::path& path, Limits limits = {});
 
 // A plan file that parse_plan reads back to the same plan (positions apart).
