@@ -39,6 +39,13 @@ kill *ARGS: build
 fmt:
     git ls-files '*.cc' '*.h' | xargs clang-format-19 -i
 
+# === Benchmarks ===
+
+# plans of 1,000 to 1,000,000 workstreams through reading, checking and timing
+bench-plans *SIZES: (configure "release")
+    cmake --build --preset release -j {{jobs}} --target plan_bench
+    build/release/bin/plan_bench {{SIZES}}
+
 # === Documentation ===
 
 # write docs/cli.md, docs/config.md and the man pages from the program

@@ -3,6 +3,7 @@
 namespace sparky::cli {
 
 void add_all_commands(CLI::App& app, Context& context) {
+  add_init_commands(app, context);
   add_run_commands(app, context);
   add_operate_commands(app, context);
   add_log_commands(app, context);

@@ -15,6 +15,7 @@ void add_operate_commands(CLI::App& app, Context& context);
 void add_log_commands(CLI::App& app, Context& context);
 void add_report_commands(CLI::App& app, Context& context);
 void add_journal_commands(CLI::App& app, Context& context);
+void add_init_commands(CLI::App& app, Context& context);
 void add_plan_commands(CLI::App& app, Context& context);
 
 void add_all_commands(CLI::App& app, Context& context);

@@ -38,7 +38,7 @@ std::string slug(std::string_view text) {
 std::string group_key(std::string_view name) {
   auto out = slug(name);
   for (std::string_view suffix : {"-complete", "-orchestrator"})
-    if (out.ends_with(suffix)) out.resize(out.size() - suffix.size());
+    if (out.ends_with(suffix)) out.erase(out.size() - suffix.size());
   if (out.size() > 3 && out.ends_with('s')) out.pop_back();
   return out;
 }
@@ -359,7 +359,7 @@ class Importer {
   std::string owner(const std::string& name, uint32_t file, int line) {
     if (auto known_id = orchestrator_id(name)) return *known_id;
     auto key = slug(name);
-    if (key.ends_with("-orchestrator")) key.resize(key.size() - std::string_view("-orchestrator").size());
+    if (key.ends_with("-orchestrator")) key.erase(key.size() - std::string_view("-orchestrator").size());
     if (!bad_id(key).empty()) return {};
     Orchestrator o;
     o.id = key;

@@ -68,7 +68,9 @@ TEST(Templates, ThoseOfPlainShellRunAsTheyAre) {
     };
     for (NodeId n : graph.order) {
       auto [kind, i] = graph.nodes[n];
-      if (kind == NodeKind::gate) EXPECT_TRUE(checks(plan.gates[i].criteria)) << plan.gates[i].id;
+      if (kind == NodeKind::gate) {
+        EXPECT_TRUE(checks(plan.gates[i].criteria)) << plan.gates[i].id;
+      }
       if (kind != NodeKind::workstream) continue;
       auto& w = plan.workstreams[i];
       EXPECT_FALSE(checks(w.criteria)) << w.id << " passes before it ran";
