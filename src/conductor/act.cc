@@ -35,6 +35,7 @@ void Loop::act(Turn turn) {
   auto frames = ledger_->committed(turn.facts);
   for (auto& asker : turn.askers)
     if (!asker->answered) answer(*asker, desk_->settle(asker->asked, asker->created, asker->replies));
+  for (auto& [then, replies] : turn.then) then(replies);
   for (auto& effect : turn.effects) do_effect(effect);
   if (!turn.forget.empty()) executor_->forget(turn.forget);
   for (auto& frame : frames) events_->publish(frame);
@@ -47,7 +48,10 @@ void Loop::do_effect(const engine::Effect& effect) {
   if (auto* e = std::get_if<engine::StartAttempt>(&effect)) {
     start(e->attempt);
   } else if (auto* e = std::get_if<engine::CancelAttempt>(&effect)) {
-    if (auto* attempt = state.attempt(e->attempt); attempt && attempt->work != engine::Work::job)
+    auto* attempt = state.attempt(e->attempt);
+    if (attempt && attempt->work == engine::Work::job)
+      workers_->cancel(*attempt);
+    else if (attempt)
       executor_->cancel(attempt_name(*attempt), grace);
   } else if (auto* e = std::get_if<engine::RecallAttempt>(&effect)) {
     if (auto* attempt = state.attempt(e->attempt)) executor_->recall(attempt_name(*attempt));
@@ -60,12 +64,14 @@ void Loop::do_effect(const engine::Effect& effect) {
 
 void Loop::start(engine::AttemptId id) {
   auto* attempt = ledger_->state().attempt(id);
-  if (!attempt || attempt->work == engine::Work::job) return;
+  if (!attempt) return;
+  if (attempt->work == engine::Work::job) return workers_->lease(*attempt);
   auto spec = spec_of(ledger_->project(), ledger_->state(), *attempt);
   if (spec) return executor_->start(std::move(*spec));
   waiting_.push_back(
       {{engine::ReportEnded{.attempt = id, .outcome = engine::Outcome::spawn_failed, .note = spec.error().text()}},
        nullptr,
+       {},
        {}});
 }
 
@@ -123,26 +129,23 @@ void Loop::notify(const engine::Notify& what) {
 
 // To the original clients, who know jobs alone.
 void Loop::publish(const Fact& fact) {
-  auto* staged = std::get_if<engine::JobStaged>(&fact.event.body);
-  if (!staged) return;
-  auto it = ledger_->state().jobs.find(staged->job);
-  if (it != ledger_->state().jobs.end()) publish_job(it->second);
-}
-
-void Loop::publish_job(const engine::Job& job) {
-  auto tell = [&](const wire::Update& update) { updates_->publish(wire::encode(update)); };
-  using engine::JobState;
-  if (job.state == JobState::queued) return;
-  if (job.state == JobState::running) {
-    if (told_started_.insert(job.id).second)
-      tell(wire::JobStarted{job.spec.id, job.started.time_since_epoch().count() / 1000});
+  auto& jobs = ledger_->state().jobs;
+  if (auto* leased = std::get_if<engine::LeaseGranted>(&fact.event.body)) {
+    auto job = jobs.find(leased->job);
+    if (job != jobs.end() && job->second.tries <= 1)  // once per job, however often it is tried
+      tell(wire::JobStarted{job->second.spec.id, fact.event.at.time_since_epoch().count() / 1000});
     return;
   }
-  told_started_.erase(job.id);
+  auto* staged = std::get_if<engine::JobStaged>(&fact.event.body);
+  auto found = staged ? jobs.find(staged->job) : jobs.end();
+  if (found == jobs.end() || staged->state == engine::JobState::queued || staged->state == engine::JobState::running)
+    return;
+  auto& job = found->second;
+  workers_->job_ended(job.id);
   auto seconds = job.started == Time{} ? 0 : seconds_between(job.started, job.finished);
-  tell(wire::JobFinished{job.spec.id, job.state == JobState::completed, seconds});
-  if (job.state != JobState::completed) return;
-  auto result = parse_json(job.result.empty() ? "{}" : job.result).value_or(Json::object());
+  tell(wire::JobFinished{job.spec.id, staged->state == engine::JobState::completed, seconds});
+  if (staged->state != engine::JobState::completed) return;
+  auto result = parse_json(staged->result.empty() ? "{}" : staged->result).value_or(Json::object());
   wire::JobComplete complete{job.spec.id, "", seconds, {}};
   if (result.is_object() && result.contains("image_path") && result["image_path"].is_string())
     complete.image_path = result["image_path"];
@@ -151,6 +154,8 @@ void Loop::publish_job(const engine::Job& job) {
       if (path.is_string()) complete.image_paths.push_back(path);
   tell(complete);
 }
+
+void Loop::tell(const wire::Update& update) { updates_->publish(wire::encode(update)); }
 
 void Loop::heartbeat() {
   if (Clock::now() - beat_ < 1s) return;

@@ -15,16 +15,15 @@ using engine::Work;
 
 namespace {
 
-// A name that is one path component, whatever the id holds; equal names only for equal ids.
+constexpr Duration check_timeout{600'000};
+
+}  // namespace
+
 std::string component(std::string_view id) {
   bool plain = !id.empty() && id.size() <= 100 && id[0] != '.';
   for (char c : id) plain = plain && (std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.');
   return plain ? std::string(id) : "id-" + sha256_hex(id).substr(0, 16);
 }
-
-constexpr Duration check_timeout{600'000};
-
-}  // namespace
 
 std::string attempt_name(const engine::Attempt& attempt) {
   auto mark = sha256_hex(fmt::format("{} {}", attempt.id, attempt.assigned.time_since_epoch().count()));

@@ -15,6 +15,9 @@ namespace sparky::conductor {
 std::string attempt_name(const engine::Attempt& attempt);
 engine::AttemptId attempt_number(std::string_view name);  // 0: not one of ours
 
+// A name that is one path component, whatever the id holds; equal names only for equal ids.
+std::string component(std::string_view id);
+
 // .sparky/logs/run-1/WS-01: the logs of a node's attempts; files are NUMBER-run.log and NUMBER-check-K.log.
 std::filesystem::path log_directory(const std::filesystem::path& project, const engine::Run& run, engine::NodeId node);
 std::filesystem::path log_directory(const std::filesystem::path& project, const engine::Job& job);

@@ -17,6 +17,7 @@ struct Surroundings {
   std::function<Json()> inspect;                     // the daemon's own figures; may be empty
   std::function<std::vector<wire::Model>()> models;  // what generate can ask for; may be empty
   wire::Document addresses;                          // of its sockets
+  std::vector<std::string> kinds;                    // of jobs that workers can be started for
   Time started{};
 };
 
@@ -43,6 +44,10 @@ class Desk {
  private:
   friend struct Look;
   friend struct Order;
+  // What jobs can ask for: what is installed, and what the workers that are connected have.
+  std::vector<wire::Model> models() const;
+  Status somebody_can(const std::string& kind) const;
+
   Ledger& ledger_;
   const engine::State& state_;
   Surroundings around_;

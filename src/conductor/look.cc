@@ -58,9 +58,7 @@ struct Look {
   using Answer = Reply;
 
   Answer operator()(const wire::Ping&) { return wire::Pong{}; }
-  Answer operator()(const wire::ListModels&) {
-    return wire::ModelList{desk.around_.models ? desk.around_.models() : std::vector<wire::Model>{}};
-  }
+  Answer operator()(const wire::ListModels&) { return wire::ModelList{desk.models()}; }
   Answer operator()(const wire::StatusRequest&) {
     wire::StatusInfo info{.version = std::string(wire::protocol_version)};
     for (auto& [id, job] : state.jobs) {
@@ -224,6 +222,24 @@ bool Desk::needs_disk(const wire::Request& request) {
                !std::same_as<R, wire::ReadEvents> && !std::same_as<R, wire::ReadLog> && !std::same_as<R, wire::Inspect>;
       },
       request);
+}
+
+std::vector<wire::Model> Desk::models() const {
+  auto all = around_.models ? around_.models() : std::vector<wire::Model>{};
+  for (auto& [id, worker] : state_.workers)
+    for (auto& model : worker.spec.models)
+      if (std::ranges::none_of(all, [&](auto& m) { return m.name == model; }))
+        all.push_back({model, "", "checkpoint", 0});
+  return all;
+}
+
+Status Desk::somebody_can(const std::string& kind) const {
+  auto has = [&](const std::vector<std::string>& kinds) { return std::ranges::find(kinds, kind) != kinds.end(); };
+  bool found = has(around_.kinds);
+  for (auto& [id, worker] : state_.workers) found = found || has(worker.spec.kinds);
+  if (found) return {};
+  return fail(Errc::unavailable, fmt::format("no worker is connected that can do '{}'", kind),
+              fmt::format("start one: sparky worker --kind {}", kind));
 }
 
 }  // namespace sparky::conductor

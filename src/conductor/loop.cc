@@ -91,6 +91,11 @@ Status Loop::open_sockets() {
   SPARKY_ASSIGN(requests_, Bound::open(context_, zmq::socket_type::router, own("sock", options_.requests)));
   SPARKY_ASSIGN(updates_, Bound::open(context_, zmq::socket_type::pub, own("updates", options_.updates)));
   SPARKY_ASSIGN(events_, Bound::open(context_, zmq::socket_type::pub, own("events", options_.events)));
+  SPARKY_ASSIGN(worker_socket_, Bound::open(context_, zmq::socket_type::router, own("workers", options_.workers)));
+  auto give = [this](engine::Input input, std::function<void(const Workers::Replies&)> then) {
+    waiting_.push_back({{std::move(input)}, nullptr, {}, std::move(then)});
+  };
+  workers_.emplace(*ledger_, *worker_socket_, give, [this](const wire::Update& update) { tell(update); });
   return {};
 }
 
@@ -103,6 +108,7 @@ std::vector<std::pair<std::string, std::string>> Loop::addresses() const {
   add("requests", requests_);
   add("updates", updates_);
   add("events", events_);
+  add("workers", worker_socket_);
   return all;
 }
 
@@ -172,10 +178,11 @@ Status Loop::reconcile() {
           {{engine::ReportEnded{
                .attempt = id, .outcome = engine::Outcome::lost, .note = "nobody knows what became of it"}},
            nullptr,
+           {},
            {}});
   // What was decided before the end and perhaps not done. Ends that were just told come first.
   auto slots = slots_of(options_);
-  waiting_.push_back({{engine::SetSlots{slots, std::max(4u, slots)}}, nullptr, {}});
+  waiting_.push_back({{engine::SetSlots{slots, std::max(4u, slots)}}, nullptr, {}, {}});
   SPARKY_TRY(decide());
   if (turn_) SPARKY_TRY(finish_turn());
   for (auto& effect : engine.outstanding()) do_effect(effect);
@@ -189,14 +196,16 @@ void Loop::wait() {
   if (auto wake = ledger_->engine().next_wakeup(); wake && !turn_) timeout = std::min(timeout, *wake - now());
   if (turn_ && !looking_.empty())
     timeout = std::min<std::chrono::milliseconds>(timeout, std::chrono::ceil<std::chrono::milliseconds>(late_read));
+  timeout = std::min(timeout, std::chrono::ceil<std::chrono::milliseconds>(workers_->patience()));
   if (!turn_ && !waiting_.empty()) timeout = 0ms;
   zmq::pollitem_t items[] = {{requests_->socket().handle(), 0, ZMQ_POLLIN, 0},
+                             {worker_socket_->socket().handle(), 0, ZMQ_POLLIN, 0},
                              {nullptr, executor_->fd(), ZMQ_POLLIN, 0},
                              {nullptr, ledger_->journal().completion_fd(), ZMQ_POLLIN, 0},
                              {nullptr, wake_.get(), ZMQ_POLLIN, 0},
                              {nullptr, signal_.get(), ZMQ_POLLIN, 0}};
   try {
-    zmq::poll(items, signal_ ? 5 : 4, std::max(timeout, 0ms));
+    zmq::poll(items, signal_ ? 6 : 5, std::max(timeout, 0ms));
   } catch (const zmq::error_t& e) {
     if (e.num() != EINTR) throw;
   }
@@ -209,6 +218,8 @@ void Loop::gather() {
     take(std::move(*arrived));
   }
   for (auto& event : executor_->pump(now())) take(event);
+  workers_->gather();
+  workers_->tick();
   take_signals();
 }
 
@@ -236,7 +247,7 @@ void Loop::take(Arrived arrived) {
     return answer(*asker, wire::Done{{"Sparky ends; what runs goes on"}, ledger_->newest()});
   }
   if (Desk::acts(request)) {
-    waiting_.push_back({{}, std::move(asker), {}});
+    waiting_.push_back({{}, std::move(asker), {}, {}});
   } else if (turn_ && Desk::needs_disk(request)) {
     looking_.push_back(std::move(asker));
   } else {
@@ -272,7 +283,7 @@ void Loop::take(const executors::ExecutorEvent& event) {
   auto id = attempt_number(event.id);
   auto* attempt = ledger_->state().attempt(id);
   bool ours = attempt && attempt_name(*attempt) == event.id;
-  auto report = [&](engine::Input input) { waiting_.push_back({{std::move(input)}, nullptr, {}}); };
+  auto report = [&](engine::Input input) { waiting_.push_back({{std::move(input)}, nullptr, {}, {}}); };
   switch (event.kind) {
     case Kind::started:
       if (ours) return report(engine::ReportStarted{id});
@@ -285,7 +296,7 @@ void Loop::take(const executors::ExecutorEvent& event) {
       if (!ours && !event.known)
         say(fmt::format("attempt {} ended (code {}), but the journal does not know it: was an older one put back?",
                         event.id, event.exit.code));
-      waiting_.push_back({{}, nullptr, event.id});
+      waiting_.push_back({{}, nullptr, event.id, {}});
       if (ours) waiting_.back().inputs.push_back(conductor::report(id, event.exit));
       return;
     case Kind::recalled:
@@ -312,7 +323,7 @@ Status Loop::decide() {
   auto t = now();
   Turn turn{.begun = Clock::now()};
   if (auto wake = ledger_->engine().next_wakeup(); wake && *wake <= t)
-    waiting_.push_front({{engine::Tick{}}, nullptr, {}});
+    waiting_.push_front({{engine::Tick{}}, nullptr, {}, {}});
   for (int i = 0; i < inputs_per_turn && !waiting_.empty(); ++i) {
     auto& next = waiting_.front();
     if (next.asker && std::holds_alternative<wire::Prune>(next.asker->asked.body)) {
@@ -342,14 +353,17 @@ void Loop::decide(Waiting& waiting, Turn& turn, Time t) {
     waiting.inputs = std::move(*inputs);
     asker->created = !waiting.inputs.empty() && std::holds_alternative<engine::CreateRun>(waiting.inputs[0]);
   }
+  Workers::Replies replies;
   for (auto& input : waiting.inputs) {
     auto decided = ledger_->engine().decide(input, t);
     for (auto& event : decided.events) turn.facts.push_back(ledger_->add(turn.batch, std::move(event)));
     turn.effects.insert(turn.effects.end(), decided.effects.begin(), decided.effects.end());
     bool refused = !decided.reply;
-    if (asker) asker->replies.push_back(std::move(decided.reply));
+    replies.push_back(std::move(decided.reply));
     if (refused) break;
   }
+  if (waiting.then) turn.then.emplace_back(std::move(waiting.then), replies);
+  if (asker) asker->replies = std::move(replies);
   if (!waiting.exit_of.empty()) turn.forget.push_back(waiting.exit_of);
 }
 

@@ -9,6 +9,7 @@
 #include "conductor/desk.h"
 #include "conductor/ledger.h"
 #include "conductor/sockets.h"
+#include "conductor/workers.h"
 
 namespace sparky::conductor {
 
@@ -36,6 +37,7 @@ class Loop final : public Conductor {
     std::vector<engine::Input> inputs;
     std::shared_ptr<Asker> asker;
     std::string exit_of;  // an executor's name of an attempt whose end this is: to be forgotten once it is on disk
+    std::function<void(const Workers::Replies&)> then;
   };
   // What is being committed, and what to do when it is.
   struct Turn {
@@ -44,6 +46,7 @@ class Loop final : public Conductor {
     std::vector<engine::Effect> effects;
     std::vector<std::shared_ptr<Asker>> askers;
     std::vector<std::string> forget;
+    std::vector<std::pair<std::function<void(const Workers::Replies&)>, Workers::Replies>> then;
     Clock::time_point begun;
   };
 
@@ -69,7 +72,7 @@ class Loop final : public Conductor {
   void start(engine::AttemptId id);
   void notify(const engine::Notify& what);
   void publish(const Fact& fact);
-  void publish_job(const engine::Job& job);
+  void tell(const wire::Update& update);
   void heartbeat();
   void answer(Asker& asker, const wire::Reply& reply);
   void say(std::string_view line) const;
@@ -80,7 +83,8 @@ class Loop final : public Conductor {
   std::unique_ptr<Desk> desk_;
   std::unique_ptr<executors::Executor> executor_;
   zmq::context_t context_{1};
-  std::optional<Bound> requests_, updates_, events_;
+  std::optional<Bound> requests_, updates_, events_, worker_socket_;
+  std::optional<Workers> workers_;
   Fd wake_, signal_;
 
   std::deque<Waiting> waiting_;
@@ -89,7 +93,6 @@ class Loop final : public Conductor {
   bool stopping_ = false;
   std::string trouble_;  // of the executor; empty: none
   Clock::time_point beat_{};
-  std::set<engine::JobId> told_started_;
   uint64_t commits_ = 0, requests_seen_ = 0;
   double commit_ms_max_ = 0;
 };

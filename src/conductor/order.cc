@@ -37,6 +37,9 @@ Result<std::shared_ptr<const plan::Plan>> load(const std::string& file) {
   return std::make_shared<const plan::Plan>(std::move(parsed.plan));
 }
 
+constexpr size_t id_max = 200, prompt_max = 20'000, request_max = 1 << 20, queue_max = 1'000'000,
+                 client_jobs_max = 200'000;
+
 template <class Enum>
 Result<Enum> word(std::string_view text, std::initializer_list<Enum> all, std::string_view field) {
   std::string names;
@@ -59,6 +62,39 @@ struct Order {
   Result<engine::RunId> run(uint32_t given) const {
     SPARKY_ASSIGN(auto* found, ledger.run(given));
     return found->id;
+  }
+
+  // A queue without bounds would be a way to fill the disk.
+  Status limits(const std::string& id, const wire::Document& request) const {
+    if (id.size() > id_max) return fail(Errc::invalid, fmt::format("field 'id' has more than {} bytes", id_max));
+    if (request && to_json(*request).size() > request_max)
+      return fail(Errc::invalid, fmt::format("field 'request' has more than {} bytes", request_max));
+    size_t waiting = 0, mine = 0;
+    for (auto& [wanted, queue] : state.job_queues) waiting += queue.size();
+    if (waiting >= client_jobs_max)
+      for (auto& [job, j] : state.jobs) mine += j.state == engine::JobState::queued && j.spec.client == who;
+    if (waiting >= queue_max || mine >= client_jobs_max)
+      return fail(Errc::busy, fmt::format("the queue is full: {} jobs wait, {} of them yours", waiting, mine),
+                  "ask again later, or cancel some");
+    return {};
+  }
+  static Status sizes(const wire::Generate& r) {
+    auto in = [](int64_t value, int64_t least, int64_t most, std::string_view field) -> Status {
+      if (value >= least && value <= most) return {};
+      return fail(Errc::invalid, fmt::format("field '{}' is {}; it must be {} to {}", field, value, least, most));
+    };
+    if (r.prompt.size() > prompt_max)
+      return fail(Errc::invalid, fmt::format("field 'prompt' has more than {} bytes", prompt_max));
+    if (!r.size.empty() && r.size.size() != 2) return fail(Errc::invalid, "field 'size' must be [width, height]");
+    for (auto side : r.size) SPARKY_TRY(in(side, 1, 4096, "size"));
+    if (r.steps != 0) SPARKY_TRY(in(r.steps, 1, 1000, "steps"));
+    if (r.batch_size) SPARKY_TRY(in(*r.batch_size, 1, 1000, "batch_size"));
+    if (r.animation_frames) SPARKY_TRY(in(*r.animation_frames, 1, 1000, "animation_frames"));
+    if (r.tileset_grid) {
+      if (r.tileset_grid->size() != 2) return fail(Errc::invalid, "field 'tileset_grid' must be [columns, rows]");
+      for (auto n : *r.tileset_grid) SPARKY_TRY(in(n, 1, 64, "tileset_grid"));
+    }
+    return {};
   }
 
   Result<Inputs> operator()(const wire::StartRun& r) {
@@ -130,6 +166,8 @@ struct Order {
                   word(r.priority.empty() ? "normal" : r.priority,
                        {JobPriority::urgent, JobPriority::high, JobPriority::normal, JobPriority::low}, "priority"));
     if (r.kind.empty()) return fail(Errc::invalid, "field 'kind' is empty");
+    SPARKY_TRY(limits(r.id, r.request));
+    if (!state.job(r.id)) SPARKY_TRY(desk.somebody_can(r.kind));
     if (!(r.timeout_s >= 0 && r.timeout_s < 1e9)) return fail(Errc::invalid, "field 'timeout_s' is out of range");
     spec.after = r.after;
     spec.retries = r.retries;
@@ -139,11 +177,13 @@ struct Order {
     return Inputs{engine::SubmitJob{std::move(spec)}};
   }
   Result<Inputs> operator()(const wire::Generate& r) {
-    auto known = desk.around_.models ? desk.around_.models() : std::vector<wire::Model>{};
+    auto known = desk.models();
     auto same = [&](const wire::Model& m) { return m.name == r.model; };
     if (std::ranges::none_of(known, same))
       return fail(Errc::not_found, fmt::format("there is no model '{}'", r.model), "list_models names those there are");
     engine::JobSpec spec{.id = r.id, .kind = "generate", .model = r.model};
+    SPARKY_TRY(limits(r.id, nullptr));
+    SPARKY_TRY(sizes(r));
     // The request as it came, so that nothing of it is dropped on the way to the worker.
     spec.request = wire::encode(wire::Request(r), {}, wire::Encoding::json);
     spec.client = who;

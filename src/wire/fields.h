@@ -6,7 +6,7 @@
 //     template <class M, class V> static void fields(M& m, V& v) { v("name", m.name, "what it is"); … }
 //   };
 // v(…) takes a field that must be there (a std::optional one may be missing), v.maybe(…) one that is left out when it
-// has its default. Included by messages.cc and reference.cc alone.
+// has its default. Included by codec.h and reference.cc alone.
 #pragma once
 #include <fmt/format.h>
 
