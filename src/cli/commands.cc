@@ -18,6 +18,9 @@ void add_all_commands(CLI::App& app, Context& context) {
   add_sheet_commands(app, context);
   add_dataset_commands(app, context);
   add_env_commands(app, context);
+  add_serve_commands(app, context);
+  add_queue_commands(app, context);
+  add_doctor_commands(app, context);
 }
 
 }  // namespace sparky::cli

@@ -25,5 +25,8 @@ void add_pixel_commands(CLI::App& app, Context& context);
 void add_sheet_commands(CLI::App& app, Context& context);
 void add_dataset_commands(CLI::App& app, Context& context);
 void add_env_commands(CLI::App& app, Context& context);
+void add_serve_commands(CLI::App& app, Context& context);
+void add_queue_commands(CLI::App& app, Context& context);
+void add_doctor_commands(CLI::App& app, Context& context);
 
 }  // namespace sparky::cli

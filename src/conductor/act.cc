@@ -38,7 +38,8 @@ void Loop::act(Turn turn) {
   for (auto& [then, replies] : turn.then) then(replies);
   for (auto& effect : turn.effects) do_effect(effect);
   if (!turn.forget.empty()) executor_->forget(turn.forget);
-  for (auto& frame : frames) events_->publish(frame);
+  for (auto& frame : frames)
+    for (auto& bound : events_) bound.publish(frame);
   if (!frames.empty()) beat_ = Clock::now();
   for (auto& fact : turn.facts) publish(fact);
 }
@@ -155,12 +156,16 @@ void Loop::publish(const Fact& fact) {
   tell(complete);
 }
 
-void Loop::tell(const wire::Update& update) { updates_->publish(wire::encode(update)); }
+void Loop::tell(const wire::Update& update) {
+  auto frame = wire::encode(update);
+  for (auto& bound : updates_) bound.publish(frame);
+}
 
 void Loop::heartbeat() {
   if (Clock::now() - beat_ < 1s) return;
   beat_ = Clock::now();
-  events_->publish(wire::encode(wire::Stream(wire::Heartbeat{ledger_->newest(), iso(now())})));
+  auto frame = wire::encode(wire::Stream(wire::Heartbeat{ledger_->newest(), iso(now())}));
+  for (auto& bound : events_) bound.publish(frame);
 }
 
 void Loop::answer(Asker& asker, const wire::Reply& reply) {

@@ -13,6 +13,7 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "conductor/test_project.h"
 #include "journal/journal.h"
 #include "wire/address.h"
 
@@ -20,61 +21,6 @@ namespace sparky::conductor {
 namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
-
-struct Project {
-  static inline int count = 0;
-  fs::path path;
-  explicit Project(const std::string& name = "p") {
-    ::setenv("SPARKY_WARDEN_PROGRAM", SPARKY_BIN_DIR "/sparky-warden", 1);
-    path = fs::temp_directory_path() / fmt::format("sparky-conductor-{}-{}", ::getpid(), ++count) / name;
-    fs::create_directories(path);
-  }
-  ~Project() {
-    std::error_code ec;
-    fs::remove_all(path, ec);
-  }
-  std::string plan(const std::string& toml, const std::string& file = "plan.toml") const {
-    EXPECT_TRUE(write_file_atomic(path / file, toml));
-    return (path / file).string();
-  }
-  std::string read(const std::string& file) const { return read_file(path / file).value_or(""); }
-  Options options() const {
-    Options o;
-    o.project = path;
-    o.slots = 4;
-    o.log = [](std::string_view) {};
-    return o;
-  }
-  Result<wire::Client> client() const { return wire::Client::connect(wire::project_address(path, "sock")); }
-};
-
-// A conductor in a thread of this process.
-class Running {
- public:
-  explicit Running(Options options) {
-    auto opened = Conductor::open(std::move(options));
-    if (!opened) {
-      ADD_FAILURE() << opened.error().text();
-      return;
-    }
-    conductor_ = std::move(*opened);
-    thread_ = std::thread([this] { status_ = conductor_->run(); });
-  }
-  ~Running() { end(); }
-  void end() {
-    if (!thread_.joinable()) return;
-    conductor_->stop();
-    thread_.join();
-    conductor_.reset();
-    EXPECT_TRUE(status_) << status_.error().text();
-  }
-  Conductor& operator*() { return *conductor_; }
-
- private:
-  std::unique_ptr<Conductor> conductor_;
-  std::thread thread_;
-  Status status_;
-};
 
 constexpr auto small_plan = R"(
 [plan]

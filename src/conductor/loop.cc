@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "conductor/attempts.h"
+#include "conductor/keys.h"
 #include "executors/local.h"
 
 namespace sparky::conductor {
@@ -78,37 +79,48 @@ Result<std::unique_ptr<Loop>> Loop::open(Options options) {
 Loop::~Loop() = default;
 
 Status Loop::open_sockets() {
-  auto own = [&](std::string_view name, const std::vector<std::string>& more) {
-    std::vector<std::string> all{wire::project_address(ledger_->project(), name)};
-    all.insert(all.end(), more.begin(), more.end());
-    return all;
-  };
-  for (auto* list : {&options_.requests, &options_.updates, &options_.events, &options_.workers})
-    for (auto& address : *list)
-      if (wire::is_public(address))
-        return fail(Errc::denied, fmt::format("{} can be reached from other machines", address),
-                    "listen on 127.0.0.1, or make keys first: sparky keys");
-  SPARKY_ASSIGN(requests_, Bound::open(context_, zmq::socket_type::router, own("sock", options_.requests)));
-  SPARKY_ASSIGN(updates_, Bound::open(context_, zmq::socket_type::pub, own("updates", options_.updates)));
-  SPARKY_ASSIGN(events_, Bound::open(context_, zmq::socket_type::pub, own("events", options_.events)));
-  SPARKY_ASSIGN(worker_socket_, Bound::open(context_, zmq::socket_type::router, own("workers", options_.workers)));
+  using zmq::socket_type;
+  SPARKY_TRY(open_sockets(requests_, socket_type::router, "sock", options_.requests));
+  SPARKY_TRY(open_sockets(updates_, socket_type::pub, "updates", options_.updates));
+  SPARKY_TRY(open_sockets(events_, socket_type::pub, "events", options_.events));
+  SPARKY_TRY(open_sockets(worker_sockets_, socket_type::router, "workers", options_.workers));
   auto give = [this](engine::Input input, std::function<void(const Workers::Replies&)> then) {
     waiting_.push_back({{std::move(input)}, nullptr, {}, std::move(then)});
   };
-  workers_.emplace(*ledger_, *worker_socket_, give, [this](const wire::Update& update) { tell(update); });
+  workers_.emplace(*ledger_, give, [this](const wire::Update& update) { tell(update); });
+  return {};
+}
+
+Status Loop::open_sockets(std::vector<Bound>& bound, zmq::socket_type type, std::string_view name,
+                          const std::vector<std::string>& addresses) {
+  std::vector<std::string> local{wire::project_address(ledger_->project(), name)}, open_to_all;
+  for (auto& address : addresses) (wire::is_public(address) ? open_to_all : local).push_back(address);
+  SPARKY_ASSIGN(auto own, Bound::open(context_, type, local));
+  bound.push_back(std::move(own));
+  if (open_to_all.empty()) return {};
+  auto keys = server_keys(ledger_->project());
+  if (!keys)
+    return fail(Errc::denied,
+                fmt::format("{} can be reached from other machines, and there are no keys", open_to_all[0]),
+                "make them (`sparky keys server`, `sparky keys add NAME`), or listen on 127.0.0.1");
+  if (!gate_) {
+    SPARKY_ASSIGN(gate_, Gate::open(context_, ledger_->project()));
+  }
+  SPARKY_ASSIGN(auto others, Bound::open(context_, type, open_to_all, keys->secret_key, std::string(name)));
+  bound.push_back(std::move(others));
   return {};
 }
 
 std::vector<std::pair<std::string, std::string>> Loop::addresses() const {
   std::vector<std::pair<std::string, std::string>> all;
-  auto add = [&](const char* name, const std::optional<Bound>& bound) {
-    if (bound)
-      for (auto& address : bound->addresses()) all.emplace_back(name, address);
+  auto add = [&](const char* name, const std::vector<Bound>& sockets) {
+    for (auto& bound : sockets)
+      for (auto& address : bound.addresses()) all.emplace_back(name, address);
   };
   add("requests", requests_);
   add("updates", updates_);
   add("events", events_);
-  add("workers", worker_socket_);
+  add("workers", worker_sockets_);
   return all;
 }
 
@@ -198,28 +210,31 @@ void Loop::wait() {
     timeout = std::min<std::chrono::milliseconds>(timeout, std::chrono::ceil<std::chrono::milliseconds>(late_read));
   timeout = std::min(timeout, std::chrono::ceil<std::chrono::milliseconds>(workers_->patience()));
   if (!turn_ && !waiting_.empty()) timeout = 0ms;
-  zmq::pollitem_t items[] = {{requests_->socket().handle(), 0, ZMQ_POLLIN, 0},
-                             {worker_socket_->socket().handle(), 0, ZMQ_POLLIN, 0},
-                             {nullptr, executor_->fd(), ZMQ_POLLIN, 0},
-                             {nullptr, ledger_->journal().completion_fd(), ZMQ_POLLIN, 0},
-                             {nullptr, wake_.get(), ZMQ_POLLIN, 0},
-                             {nullptr, signal_.get(), ZMQ_POLLIN, 0}};
+  std::vector<zmq::pollitem_t> items;
+  for (auto* sockets : {&requests_, &worker_sockets_})
+    for (auto& bound : *sockets) items.push_back({bound.socket().handle(), 0, ZMQ_POLLIN, 0});
+  if (gate_) items.push_back({gate_->socket().handle(), 0, ZMQ_POLLIN, 0});
+  for (int fd : {executor_->fd(), ledger_->journal().completion_fd(), wake_.get()})
+    items.push_back({nullptr, fd, ZMQ_POLLIN, 0});
+  if (signal_) items.push_back({nullptr, signal_.get(), ZMQ_POLLIN, 0});
   try {
-    zmq::poll(items, signal_ ? 6 : 5, std::max(timeout, 0ms));
+    zmq::poll(items, std::max(timeout, 0ms));
   } catch (const zmq::error_t& e) {
     if (e.num() != EINTR) throw;
   }
 }
 
 void Loop::gather() {
-  for (int i = 0; i < requests_per_turn; ++i) {
-    auto arrived = requests_->receive();
-    if (!arrived) break;
-    take(std::move(*arrived));
-  }
+  for (auto& bound : requests_)
+    for (int i = 0; i < requests_per_turn; ++i) {
+      auto arrived = bound.receive();
+      if (!arrived) break;
+      take(std::move(*arrived));
+    }
   for (auto& event : executor_->pump(now())) take(event);
-  workers_->gather();
+  for (auto& bound : worker_sockets_) workers_->gather(bound);
   workers_->tick();
+  if (gate_) gate_->answer();
   take_signals();
 }
 
@@ -242,6 +257,13 @@ void Loop::take(Arrived arrived) {
   if (!asked) return answer(*asker, error_reply(asked.error()));
   asker->asked = std::move(*asked);
   auto& request = asker->asked.body;
+  // Who is on this machine may do everything; who came in by a key, what that key may.
+  auto role = asker->route.secured ? gate_->role(asker->route.user) : wire::Role::operate;
+  if (role < wire::role_of(request))
+    return answer(*asker, error_reply({Errc::denied,
+                                       fmt::format("'{}' needs the role {}; this client may only {}",
+                                                   wire::type_of(request), name(wire::role_of(request)), name(role)),
+                                       "another key, or: sparky keys add NAME --role …"}));
   if (std::holds_alternative<wire::Shutdown>(request)) {
     stopping_ = true;
     return answer(*asker, wire::Done{{"Sparky ends; what runs goes on"}, ledger_->newest()});

@@ -54,6 +54,8 @@ class Loop final : public Conductor {
 
   // loop.cc
   Status open_sockets();
+  Status open_sockets(std::vector<Bound>& bound, zmq::socket_type type, std::string_view name,
+                      const std::vector<std::string>& addresses);
   Status reconcile();
   Status finish_turn();  // waits for the commit under way, and acts
   void wait();
@@ -83,7 +85,9 @@ class Loop final : public Conductor {
   std::unique_ptr<Desk> desk_;
   std::unique_ptr<executors::Executor> executor_;
   zmq::context_t context_{1};
-  std::optional<Bound> requests_, updates_, events_, worker_socket_;
+  // For each purpose one socket for this machine and, with keys, one for others.
+  std::vector<Bound> requests_, updates_, events_, worker_sockets_;
+  std::optional<Gate> gate_;
   std::optional<Workers> workers_;
   Fd wake_, signal_;
 

@@ -177,10 +177,14 @@ struct Order {
     return Inputs{engine::SubmitJob{std::move(spec)}};
   }
   Result<Inputs> operator()(const wire::Generate& r) {
-    auto known = desk.models();
-    auto same = [&](const wire::Model& m) { return m.name == r.model; };
-    if (std::ranges::none_of(known, same))
-      return fail(Errc::not_found, fmt::format("there is no model '{}'", r.model), "list_models names those there are");
+    if (r.id.empty() || !state.job(r.id)) {  // a repeated request gets its reply, whoever is there now
+      auto known = desk.models();
+      auto same = [&](const wire::Model& m) { return m.name == r.model; };
+      if (std::ranges::none_of(known, same))
+        return fail(Errc::not_found, fmt::format("there is no model '{}'", r.model),
+                    "list_models names those there are");
+      SPARKY_TRY(desk.somebody_can("generate"));
+    }
     engine::JobSpec spec{.id = r.id, .kind = "generate", .model = r.model};
     SPARKY_TRY(limits(r.id, nullptr));
     SPARKY_TRY(sizes(r));

@@ -1,7 +1,7 @@
 // Sockets: the loop's side of libzmq. Included by .cc files of this folder alone.
 #pragma once
-#include <list>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "wire/address.h"
+#include "wire/types.h"
 
 namespace sparky::conductor {
 
@@ -18,7 +19,8 @@ namespace sparky::conductor {
 struct Route {
   zmq::socket_t* socket = nullptr;
   std::vector<std::string> frames;
-  std::string user;  // public key of the client, where CURVE is on
+  bool secured = false;  // came in by CURVE
+  std::string user;      // then: the client's public key
 };
 struct Arrived {
   Route route;
@@ -28,7 +30,10 @@ struct Arrived {
 // A socket bound to one or more addresses.
 class Bound {
  public:
-  static Result<Bound> open(zmq::context_t& context, zmq::socket_type type, const std::vector<std::string>& addresses);
+  // `secret_key`: of the daemon, where only clients with CURVE keys are let in; empty: everybody. `domain` is told to
+  // the Gate below.
+  static Result<Bound> open(zmq::context_t& context, zmq::socket_type type, const std::vector<std::string>& addresses,
+                            const std::string& secret_key = {}, const std::string& domain = {});
   zmq::socket_t& socket() { return *socket_; }
   const std::vector<std::string>& addresses() const { return addresses_; }  // with the ports that were really taken
   // The next request, if one is there; never waits.
@@ -39,6 +44,22 @@ class Bound {
   std::vector<wire::Endpoint> endpoints_;  // before the socket, so that it goes after it
   std::unique_ptr<zmq::socket_t> socket_;
   std::vector<std::string> addresses_;
+  bool secured_ = false;
+};
+
+// Answers libzmq's question who may connect (ZAP, RFC 27): those that `sparky keys` knows.
+class Gate {
+ public:
+  static Result<Gate> open(zmq::context_t& context, std::filesystem::path project);
+  zmq::socket_t& socket() { return *socket_; }
+  void answer();  // what has been asked; never waits
+  // What a client may do that came in with this key.
+  wire::Role role(const std::string& user) const;
+
+ private:
+  std::filesystem::path project_;
+  std::unique_ptr<zmq::socket_t> socket_;
+  std::map<std::string, wire::Role> roles_;
 };
 
 // To a client that is gone or does not read: nothing happens.

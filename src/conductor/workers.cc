@@ -30,9 +30,9 @@ std::string known_stage(const std::string& stage) {
 
 }  // namespace
 
-void Workers::gather() {
+void Workers::gather(Bound& socket) {
   for (int i = 0; i < messages_per_turn; ++i) {
-    auto arrived = socket_.receive();
+    auto arrived = socket.receive();
     if (!arrived) return;
     auto message = wire::parse_from_worker(arrived->body);
     if (!message) {

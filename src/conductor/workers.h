@@ -21,10 +21,10 @@ class Workers {
   // How the loop takes an input; `then` is called once it is on disk.
   using Give = std::function<void(engine::Input, std::function<void(const Replies&)> then)>;
 
-  Workers(Ledger& ledger, Bound& socket, Give give, std::function<void(const wire::Update&)> tell)
-      : ledger_(ledger), socket_(socket), give_(std::move(give)), tell_(std::move(tell)) {}
+  Workers(Ledger& ledger, Give give, std::function<void(const wire::Update&)> tell)
+      : ledger_(ledger), give_(std::move(give)), tell_(std::move(tell)) {}
 
-  void gather();
+  void gather(Bound& socket);  // what has come there
   // Notices who is silent or does not obey, and lets out progress that was held back.
   void tick();
   // When tick() is wanted at the latest.
@@ -60,7 +60,6 @@ class Workers {
   void say(const Route& route, const wire::ToWorker& message) { send(route, wire::encode(message)); }
 
   Ledger& ledger_;
-  Bound& socket_;
   Give give_;
   std::function<void(const wire::Update&)> tell_;
   std::map<std::string, Peer> peers_;

@@ -2,6 +2,7 @@
 #include "base/hash.h"
 #include "wire/fields.h"
 #include "wire/messages.h"
+#include "wire/worker.h"
 
 namespace sparky::wire {
 
@@ -94,7 +95,7 @@ std::string reference() {
       "| requests (ROUTER) | `ipc://.sparky/sock` | `tcp://127.0.0.1:5555` | requests, replies |\n"
       "| updates (PUB) | `ipc://.sparky/updates` | `tcp://127.0.0.1:5556` | the original clients' updates |\n"
       "| events (PUB) | `ipc://.sparky/events` | `--events ADDR` | events, heartbeats |\n"
-      "| workers (ROUTER) | `ipc://.sparky/workers` | `--workers ADDR` | `src/wire/worker.h` |\n\n"
+      "| workers (ROUTER) | `ipc://.sparky/workers` | `--workers ADDR` | worker messages |\n\n"
       "**Nothing is missed.** Subscribe to the events, ask for a snapshot (`run_status`), drop events up to its\n"
       "`newest`, and apply what follows. Sequence numbers have no gap: when one is missing, or a heartbeat's `newest`\n"
       "is ahead, ask `read_events` for what lies between. They stay the same when the daemon restarts.\n\n"
@@ -104,6 +105,10 @@ std::string reference() {
   section<Reply>(out, "Replies", "Any request may be answered by `error`.");
   section<Update>(out, "Updates", "To the original clients, who take every frame (no topic).");
   section<Stream>(out, "Events", "On a socket of their own, because the original clients know only their updates.");
+  section<FromWorker>(out, "Workers: to the daemon",
+                      "On the workers socket. A worker says `worker_beat` every 2 s and keeps a result until it is\n"
+                      "settled; what carries an attempt that is not live any more changes nothing.");
+  section<ToWorker>(out, "Workers: from the daemon", "Said again until it is held or settled.");
   return out;
 }
 

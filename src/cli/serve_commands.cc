@@ -1,0 +1,265 @@
+// sparky serve, worker, keys: the daemon, those who work for it, and who may come in from elsewhere.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <nlohmann/json.hpp>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "conductor/conductor.h"
+#include "conductor/exec_worker.h"
+#include "conductor/keys.h"
+#include "config/config.h"
+#include "telemetry/hardware.h"
+#include "wire/address.h"
+
+namespace sparky::cli {
+namespace fs = std::filesystem;
+
+namespace {
+
+struct ServeOptions {
+  std::string req, pub, events, workers;
+  bool detach = false;
+};
+
+Json listening(const conductor::Conductor& conductor) {
+  Json all = Json::object();
+  for (auto& [name, address] : conductor.addresses()) all[name].push_back(address);
+  return all;
+}
+
+void announce(const Context& context, const Json& addresses, int64_t pid) {
+  if (context.json) {
+    fmt::print("{}\n", to_json(Json{{"pid", pid}, {"addresses", addresses}}));
+    std::fflush(stdout);
+    return;
+  }
+  fmt::print(stderr, "sparky serves as process {}\n", pid);
+  for (auto& [name, list] : addresses.items())
+    for (auto& address : list) fmt::print(stderr, "  {:9} {}\n", name, address.get<std::string>());
+}
+
+conductor::Options daemon_options(const fs::path& project, const ServeOptions& given) {
+  auto settings = config::load(project).config;
+  auto choose = [&](const std::string& option, const char* key) {
+    auto text = option.empty() ? settings.text(key) : option;
+    return text.empty() || text == "none" ? std::vector<std::string>{} : std::vector<std::string>{text};
+  };
+  conductor::Options options;
+  options.project = project;
+  options.slots = unsigned(settings.integer("run.jobs"));
+  auto facts = telemetry::facts();
+  options.facts.assign(facts.begin(), facts.end());
+  options.requests = choose(given.req, "serve.req");
+  options.updates = choose(given.pub, "serve.pub");
+  options.events = choose(given.events, "serve.events");
+  options.workers = choose(given.workers, "serve.workers");
+  options.signals = true;
+  return options;
+}
+
+int serve_here(const Context& context, const fs::path& project, const ServeOptions& given, int ready_fd) {
+  auto opened = conductor::Conductor::open(daemon_options(project, given));
+  if (!opened) return report(opened.error());
+  auto addresses = listening(**opened);
+  if (ready_fd >= 0) {  // the parent, which started us, tells the user
+    auto text = to_json(addresses);
+    (void)!::write(ready_fd, text.data(), text.size());
+    ::close(ready_fd);
+    Fd nowhere(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    ::dup2(nowhere.get(), STDOUT_FILENO);
+  } else {
+    announce(context, addresses, ::getpid());
+  }
+  auto ended = (*opened)->run();
+  return ended ? done : report(ended.error());
+}
+
+// A child in a session of its own serves; this process waits until it listens, or says why it does not.
+int serve_detached(const Context& context, const fs::path& project, const ServeOptions& given) {
+  int ends[2];
+  if (auto ok = make_directories(project / ".sparky", 0700); !ok) return report(ok.error());
+  if (::pipe2(ends, O_CLOEXEC) != 0) return report(fail_errno(errno, "cannot make a pipe").error());
+  Fd in(ends[0]), out(ends[1]);
+  auto log = project / ".sparky" / "serve.log";
+  pid_t pid = ::fork();
+  if (pid < 0) return report(fail_errno(errno, "cannot start a process").error());
+  if (pid == 0) {
+    ::setsid();
+    in.reset();
+    Fd nowhere(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    Fd words(::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    ::dup2(nowhere.get(), STDIN_FILENO);
+    ::dup2(words.get(), STDOUT_FILENO);
+    ::dup2(words.get(), STDERR_FILENO);
+    ::_exit(serve_here(context, project, given, out.release()));
+  }
+  out.reset();
+  std::string text;
+  char buffer[4096];
+  for (ssize_t n; (n = ::read(in.get(), buffer, sizeof buffer)) > 0;) text.append(buffer, size_t(n));
+  auto addresses = parse_json(text);
+  if (!addresses) {  // it ended without a word on the pipe; its words are in the log
+    fmt::print(stderr, "{}", printable(read_file(log).value_or("sparky: error: the daemon ended\n")));
+    return failed;
+  }
+  announce(context, *addresses, pid);
+  if (!context.json) fmt::print(stderr, "its words go to {}; to end it: kill {}\n", log.string(), pid);
+  return done;
+}
+
+std::atomic<bool> worker_stop = false;
+
+struct WorkerOptions {
+  std::string connect, name, command, device = "cpu", keys, server_key;
+  std::vector<std::string> kinds{"exec"}, models;
+  uint32_t leases = 1;
+  std::string idle;
+};
+
+// The file that `sparky keys add` prints for a client.
+Result<wire::Security> read_security(const std::string& server_key, const std::string& file) {
+  wire::Security security{server_key, {}};
+  if (file.empty()) return security;
+  SPARKY_ASSIGN(auto bytes, read_file(file, 1 << 16));
+  SPARKY_ASSIGN(auto json, parse_json(bytes));
+  auto text = [&](const char* field) {
+    return json.is_object() && json.contains(field) && json[field].is_string() ? json[field].get<std::string>() : "";
+  };
+  security.own = {text("public"), text("secret")};
+  if (security.server_key.empty()) security.server_key = text("server");
+  if (security.own.public_key.empty() || security.server_key.empty())
+    return fail(Errc::invalid, fmt::format("{} is no key file of a client", file), "`sparky keys add NAME` prints one");
+  return security;
+}
+
+int work_here(const Context& context, const WorkerOptions& given) {
+  char host[256] = {};
+  (void)::gethostname(host, sizeof host - 1);
+  auto security = read_security(given.server_key, given.keys);
+  if (!security) return report(security.error());
+  wire::WorkOptions options{
+      .security = *security, .kinds = given.kinds, .models = given.models, .device = given.device};
+  options.address =
+      given.connect.empty() ? wire::project_address(find_project(context.project), "workers") : given.connect;
+  options.name = given.name.empty() ? fmt::format("{}-{}", host, ::getpid()) : given.name;
+  options.leases = given.leases;
+  if (!given.idle.empty()) {
+    auto idle = parse_duration(given.idle);
+    if (!idle) return report(idle.error());
+    options.idle = *idle;
+  }
+  options.log = [](std::string_view line) { fmt::print(stderr, "worker: {}\n", printable(line)); };
+  for (int s : {SIGTERM, SIGINT, SIGHUP}) ::signal(s, [](int) { worker_stop = true; });
+  auto ended = wire::work(options, conductor::exec_function(given.command), worker_stop);
+  return ended ? done : report(ended.error());
+}
+
+int add_key(const Context& context, const std::string& name, const std::string& role_text) {
+  auto project = find_project(context.project);
+  auto role = conductor::role_named(role_text);
+  if (!role) return report({Errc::invalid, fmt::format("'{}' is no role", role_text), "observe, submit or operate"});
+  auto server = conductor::make_server_keys(project);
+  if (!server) return report(server.error());
+  auto pair = conductor::add_client(project, name, *role);
+  if (!pair) return report(pair.error());
+  Json file = {
+      {"name", name}, {"public", pair->public_key}, {"secret", pair->secret_key}, {"server", server->public_key}};
+  fmt::print("{}\n", to_json(file, 2));
+  fmt::print(stderr, "Give this to {} and keep no copy: it is not stored here.\n", name);
+  return done;
+}
+
+int list_keys(const Context& context) {
+  auto project = find_project(context.project);
+  auto clients = conductor::allowed_clients(project);
+  if (!clients) return report(clients.error());
+  auto server = conductor::server_keys(project);
+  if (context.json) {
+    Json all = Json::array();
+    for (auto& c : *clients) all.push_back({{"name", c.name}, {"public", c.public_key}, {"role", name(c.role)}});
+    fmt::print("{}\n", to_json(Json{{"server", server ? Json(server->public_key) : Json()}, {"clients", all}}));
+    return done;
+  }
+  fmt::print("server  {}\n", server ? server->public_key : "no keys yet: sparky keys server");
+  for (auto& c : *clients) fmt::print("{:20} {:8} {}\n", c.name, name(c.role), c.public_key);
+  return done;
+}
+
+void add_keys(CLI::App& app, Context& context) {
+  auto* keys = app.add_subcommand("keys", "Who may talk to this project's daemon from another machine");
+  keys->require_subcommand(1);
+  keys->footer(
+      "Example:\n  sparky keys add laptop --role submit > laptop.json\n  sparky serve --req tcp://0.0.0.0:5555");
+  auto* server = keys->add_subcommand("server", "Make the daemon's own keys, and print its public one");
+  server->callback([&context] {
+    auto pair = conductor::make_server_keys(find_project(context.project));
+    if (!pair) return void(context.exit = report(pair.error()));
+    fmt::print("{}\n", pair->public_key);
+  });
+  auto name = std::make_shared<std::string>(), role = std::make_shared<std::string>("observe");
+  auto* add = keys->add_subcommand("add", "Allow a client; prints its keys, which are kept nowhere else");
+  add->add_option("NAME", *name, "what to call it")->required();
+  add->add_option("--role", *role, "observe (look), submit (also jobs) or operate (all; also workers)")
+      ->capture_default_str();
+  add->callback([&context, name, role] { context.exit = add_key(context, *name, *role); });
+  auto* remove = keys->add_subcommand("remove", "Let a client in no more");
+  remove->add_option("NAME", *name, "its name")->required();
+  remove->callback([&context, name] {
+    auto ok = conductor::remove_client(find_project(context.project), *name);
+    context.exit = ok ? done : report(ok.error());
+  });
+  auto* list = keys->add_subcommand("list", "The clients that are allowed");
+  list->callback([&context] { context.exit = list_keys(context); });
+}
+
+}  // namespace
+
+void add_serve_commands(CLI::App& app, Context& context) {
+  auto s = std::make_shared<ServeOptions>();
+  auto* serve = app.add_subcommand("serve", "Run the daemon: plans, the job queue, and every client of the protocol");
+  serve
+      ->add_option("--req", s->req, "where requests come in (port 0: a free one; none: only this project's own socket)")
+      ->type_name("ADDR");
+  serve->add_option("--pub", s->pub, "where the compatible updates go out")->type_name("ADDR");
+  serve->add_option("--events", s->events, "where the full event stream goes out")->type_name("ADDR");
+  serve->add_option("--workers", s->workers, "where workers on other machines connect")->type_name("ADDR");
+  serve->add_flag("--detach", s->detach, "go on in the background; returns once it listens");
+  serve->footer(
+      "Addresses default to `sparky config` (serve.req, …). Other machines need keys: sparky keys.\n"
+      "Example:\n  sparky serve --detach\n  sparky doctor");
+  serve->callback([&context, s] {
+    auto project = find_project(context.project);
+    context.exit = s->detach ? serve_detached(context, project, *s) : serve_here(context, project, *s, -1);
+  });
+
+  auto w = std::make_shared<WorkerOptions>();
+  auto* worker = app.add_subcommand("worker", "Carry out jobs of a daemon, here or on another machine, by commands");
+  worker->add_option("--connect", w->connect, "the daemon's workers address (default: this project's)")
+      ->type_name("ADDR");
+  worker->add_option("--kind", w->kinds, "kinds of jobs that it does")->capture_default_str();
+  worker->add_option("--model", w->models, "models that it has (default: any)");
+  worker->add_option("--command", w->command,
+                     "what carries a job out (sh -c; the request on its input, results into $SPARKY_OUTPUT); default: "
+                     "the job's own \"command\"");
+  worker->add_option("--name", w->name, "its name, the same after a restart (default: HOST-PID)");
+  worker->add_option("--leases", w->leases, "jobs at once")->capture_default_str()->check(CLI::Range(1, 1000));
+  worker->add_option("--device", w->device, "what it runs on, for people to read")->capture_default_str();
+  worker->add_option("--idle", w->idle, "end after so long without a job")->type_name("DURATION");
+  worker->add_option("--keys", w->keys, "a client's key file, from `sparky keys add NAME --role operate`")
+      ->type_name("FILE");
+  worker->add_option("--server-key", w->server_key, "the daemon's public key, if it is not in the key file")
+      ->type_name("KEY");
+  worker->footer("Example:\n  sparky worker --kind exec --leases 4\n  sparky job submit --kind exec 'echo hello'");
+  worker->callback([&context, w] { context.exit = work_here(context, *w); });
+  add_keys(app, context);
+}
+
+}  // namespace sparky::cli
