@@ -22,7 +22,7 @@ Result<Bound> Bound::open(zmq::context_t& context, zmq::socket_type type, const 
   s.set(zmq::sockopt::maxmsgsize, frame_bytes_max);
   s.set(zmq::sockopt::sndhwm, queue_max);
   s.set(zmq::sockopt::rcvhwm, queue_max);
-  s.set(zmq::sockopt::ipv6, 1);
+
   s.set(zmq::sockopt::backlog, 1024);
   bound.secured_ = !secret_key.empty();
   if (bound.secured_) {
@@ -33,6 +33,8 @@ Result<Bound> Bound::open(zmq::context_t& context, zmq::socket_type type, const 
   for (auto& address : addresses) {
     SPARKY_ASSIGN(auto endpoint, wire::resolve(address));
     try {
+      // With IPv6 on, even 127.0.0.1 would be shown in IPv6's words.
+      s.set(zmq::sockopt::ipv6, address.starts_with("tcp://["));
       s.bind(endpoint.address);
     } catch (const zmq::error_t& e) {
       bool taken = e.num() == EADDRINUSE;
