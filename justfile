@@ -33,7 +33,19 @@ sim *ARGS: (configure "release")
 kill *ARGS: build
     scripts/kill.py {{ARGS}}
 
+# run every fuzzer for some seconds (libFuzzer, clang-19); what it finds lands in build/fuzz/found
+fuzz SECONDS="60":
+    @command -v clang++-19 >/dev/null || { apt-get install -y -q clang-19 libclang-rt-19-dev || sudo apt-get install -y -q clang-19 libclang-rt-19-dev; }
+    @test -f build/fuzz/build.ninja || cmake --preset fuzz
+    cmake --build --preset fuzz -j {{jobs}} --target fuzzers
+    scripts/fuzz.sh {{SECONDS}}
+
 # === Quality ===
+
+# clang-tidy over the files changed since main (or FILES)
+lint *FILES:
+    @command -v clang-tidy-19 >/dev/null || { apt-get install -y -q clang-tidy-19 || sudo apt-get install -y -q clang-tidy-19; }
+    clang-tidy-19 -p build/release --quiet {{ if FILES == "" { "$(git diff --name-only --diff-filter=d origin/main -- 'src/*.cc')" } else { FILES } }}
 
 # format all C++ files in place
 fmt:
