@@ -46,14 +46,18 @@ std::optional<Process> read_process(pid_t pid) {
 
 }  // namespace
 
-std::vector<Process> list_processes() {
+std::vector<Process> list_processes(std::vector<Process>* dead) {
   std::vector<Process> out;
   DIR* dir = ::opendir("/proc");
   if (dir == nullptr) return out;
   while (dirent* entry = ::readdir(dir)) {
     if (entry->d_name[0] < '1' || entry->d_name[0] > '9') continue;
     auto process = read_process(pid_t(std::atol(entry->d_name)));
-    if (process && process->state != 'Z' && process->state != 'X') out.push_back(*process);
+    if (!process) continue;
+    if (process->state != 'Z' && process->state != 'X')
+      out.push_back(*process);
+    else if (dead != nullptr)
+      dead->push_back(*process);
   }
   ::closedir(dir);
   return out;

@@ -14,7 +14,9 @@ struct Process {
   uint64_t started_ticks = 0;  // since boot, in clock ticks; with the pid it names a process for good
 };
 
-std::vector<Process> list_processes();  // all that this user may see, dead ones left out
+// All that are there; those who are dead and wait to be reaped go into `dead`, if given. Not of one moment: a process
+// that is born while another one dies may be missed, and then its parent is among the dead.
+std::vector<Process> list_processes(std::vector<Process>* dead = nullptr);
 uint64_t ticks_of_boot_ms(uint64_t boot_ms);
 
 // The marks in a process's environment: SPARKY_ATTEMPT, and SPARKY_WARDEN, the directory of the warden it belongs to

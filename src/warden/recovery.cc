@@ -39,7 +39,8 @@ std::map<pid_t, std::string> main_processes(const SpoolContents& contents, const
 std::map<std::string, int> kill_remains(const std::string& directory, const SpoolContents& contents) {
   std::map<std::string, int> killed;
   std::set<std::pair<pid_t, uint64_t>> seen;
-  for (int round = 0; round < kill_rounds; ++round) {
+  // Two looks without a find: one alone may miss a process that is born while its parent dies.
+  for (int round = 0, clear = 0; round < kill_rounds && clear < 2; ++round) {
     auto all = list_processes();
     auto mains = main_processes(contents, all);
     std::vector<size_t> roots;
@@ -54,7 +55,8 @@ std::map<std::string, int> kill_remains(const std::string& directory, const Spoo
     }
     auto targets = with_descendants(all, roots);
     std::erase_if(targets, [](const Process& p) { return p.pid == ::getpid(); });
-    if (targets.empty()) break;
+    clear = targets.empty() ? clear + 1 : 0;
+    if (seen.empty() && contents.entries.empty()) break;  // nothing was there to begin with
     for (auto& p : targets) send_signal(p, SIGKILL);
     timespec pause{0, 10'000'000};
     ::nanosleep(&pause, nullptr);

@@ -69,7 +69,8 @@ struct Supervisor::Running {
   bool main_gone = false, cancelled = false, timed_out = false, lost = false;
   int status = 0;
   rusage usage{};
-  enum class Stage : uint8_t { running, asked, killed } stage = Stage::running;
+  // leaving: the main process has ended, and somebody was left behind, or so it seems.
+  enum class Stage : uint8_t { running, leaving, asked, killed } stage = Stage::running;
   uint64_t kill_at = 0;                 // SIGKILL, when asked; giving up, when killed
   uint64_t check_at = 0, check_ms = 0;  // the next look at what remains
   uint32_t strays = 0;
@@ -291,7 +292,7 @@ void Supervisor::terminate(Running& a, Duration grace) {
   a.check_ms = check_first_ms;
   a.check_at = std::min(monotonic_ms() + a.check_ms, kill_at);
   if (grace.count() > 0) {
-    auto targets = remains(a);
+    auto targets = remains(a).processes;
     signal_all(a, targets, SIGTERM);
     signal_all(a, targets, SIGCONT);  // one that is stopped would not hear it
   }
@@ -329,11 +330,9 @@ void Supervisor::main_exited(Running& a, int status, const rusage& usage) {
   // The usual case costs two calls: nobody in its group, nobody orphaned.
   bool group_left = ::kill(-a.pid, 0) == 0 || errno == EPERM;
   if (!group_left && !orphans_exist()) return finish(a, {});
-  auto left = remains(a);
-  if (left.empty()) return finish(a, {});
-  a.strays = uint32_t(left.size());
-  a.note = "it left running, and Sparky ended: " + names_of(left);
-  terminate(a, a.spec.grace);
+  a.stage = Running::Stage::leaving;
+  a.check_ms = check_first_ms;
+  check(a);
 }
 
 void Supervisor::check(Running& a) {
@@ -342,8 +341,13 @@ void Supervisor::check(Running& a) {
     a.check_at = a.kill_at;
     return schedule(a);
   }
-  auto left = remains(a);
-  if (a.main_gone && left.empty()) return finish(a, {});
+  auto [left, sure] = remains(a);
+  if (a.main_gone && left.empty() && sure) return finish(a, {});
+  if (a.stage == Running::Stage::leaving && !left.empty()) {
+    a.strays = uint32_t(left.size());
+    a.note = "it left running, and Sparky ended: " + names_of(left);
+    return terminate(a, a.spec.grace);
+  }
   if (a.stage == Running::Stage::asked && t >= a.kill_at) {
     a.stage = Running::Stage::killed;
     a.kill_at = t + give_up_ms;
@@ -373,15 +377,19 @@ bool Supervisor::belongs(const Process& p, const Running& a, bool pid_is_ours) c
 
 // Every living process of the attempt: its session and group, who bears its mark, orphans that can only be its own,
 // and all their descendants.
-std::vector<Process> Supervisor::remains(const Running& a) const {
-  auto all = list_processes();
+Supervisor::Remains Supervisor::remains(const Running& a) const {
+  std::vector<Process> dead;
+  auto all = list_processes(&dead);
   // Once the main process is reaped and its group empty, its pid may go to a stranger.
   bool reused = a.main_gone && std::any_of(all.begin(), all.end(), [&](auto& p) { return p.pid == a.pid; });
   std::vector<size_t> roots;
   for (size_t i = 0; i < all.size(); ++i)
     if (belongs(all[i], a, !reused)) roots.push_back(i);
-  auto out = with_descendants(all, roots);
-  std::erase_if(out, [](const Process& p) { return p.pid == ::getpid(); });
+  Remains out{with_descendants(all, roots), true};
+  std::erase_if(out.processes, [](const Process& p) { return p.pid == ::getpid(); });
+  // An orphan that died while we looked may have left a child which we did not see. It stays dead until reap().
+  for (auto& p : dead)
+    if (p.parent == ::getpid() && !by_pid_.contains(p.pid)) out.sure = false;
   return out;
 }
 

@@ -65,7 +65,11 @@ class Supervisor {
   void main_exited(Running& a, int status, const rusage& usage);
   void terminate(Running& a, Duration grace);
   void check(Running& a);
-  std::vector<Process> remains(const Running& a) const;
+  struct Remains {
+    std::vector<Process> processes;
+    bool sure = false;  // that these are all
+  };
+  Remains remains(const Running& a) const;
   bool belongs(const Process& p, const Running& a, bool pid_is_ours) const;
   void signal_all(const Running& a, const std::vector<Process>& targets, int signal) const;
   void read_output(Running& a, bool last);
