@@ -43,6 +43,9 @@ Result<Json> read_document(const std::filesystem::path& path, std::string_view s
   if (!document)
     return fail(Errc::invalid, fmt::format("{}:{}", name, document.error().message), document.error().help);
   auto findings = telemetry::check_schema(*document, schema_name);
+  if (findings.empty() && !telemetry::is_sealed(*document))
+    return fail(Errc::corrupt, fmt::format("{}: /digest is not that of the content", name),
+                "it was changed after it was recorded; record it anew");
   if (findings.empty()) return document;
   std::string message = fmt::format("{} is not a sparky {} document:", name, schema_name);
   size_t shown = 0;

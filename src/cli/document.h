@@ -14,8 +14,8 @@ struct Change;
 
 namespace sparky::cli {
 
-// Reads JSON from a file, or from stdin for "-", and checks it against the schema of that name. The error names the
-// file and lists every finding with its JSON pointer.
+// Reads JSON from a file, or from stdin for "-", and checks it against the schema of that name and its own digest.
+// The error names the file and lists every finding with its JSON pointer.
 Result<Json> read_document(const std::filesystem::path& path, std::string_view schema_name);
 // Writes text to the file (atomically, parents made), or to stdout for "-".
 Status write_text(const std::filesystem::path& path, std::string_view text);

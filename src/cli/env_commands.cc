@@ -22,18 +22,14 @@ struct EnvironmentOptions {
 
 Json environment_here() { return telemetry::read_environment(".", SPARKY_VERSION); }
 
-// A document whose fingerprint does not fit its content was edited.
-Result<Json> read_recorded(const std::string& file) {
-  SPARKY_ASSIGN(Json recorded, read_document(file, "environment"));
-  auto fingerprint = telemetry::environment_fingerprint(recorded);
-  if (recorded["fingerprint"] != fingerprint)
-    return fail(Errc::corrupt,
-                fmt::format("{}: /fingerprint does not fit the content, which gives {}", file, fingerprint),
-                "it was edited after it was recorded; record it anew: sparky env -o FILE");
-  return recorded;
-}
-
 Status run_environment(const EnvironmentOptions& o, const Context& context) {
+  Json verified, compared;  // read first: a broken file needs no look at this machine
+  if (!o.verify.empty()) {
+    SPARKY_ASSIGN(verified, read_document(o.verify, "environment"));
+  }
+  if (!o.compare.empty()) {
+    SPARKY_ASSIGN(compared, read_document(o.compare, "environment"));
+  }
   Json now = environment_here();
   if (!o.output.empty()) SPARKY_TRY(write_document(o.output, now));
   if (context.json)
@@ -47,16 +43,12 @@ Status run_environment(const EnvironmentOptions& o, const Context& context) {
     return telemetry::compare(telemetry::environment_properties(recorded), telemetry::environment_properties(now));
   };
   if (!o.verify.empty()) {
-    SPARKY_ASSIGN(Json recorded, read_recorded(o.verify));
-    SPARKY_TRY(refuse_changes(o.verify, changes_since(recorded), "this environment",
+    SPARKY_TRY(refuse_changes(o.verify, changes_since(verified), "this environment",
                               "restore what changed, or record it anew: sparky env -o FILE"));
     fmt::print(stderr, "{}: describes this environment ({} properties compared)\n", o.verify,
-               telemetry::environment_properties(recorded).size());
+               telemetry::environment_properties(verified).size());
   }
-  if (!o.compare.empty()) {
-    SPARKY_ASSIGN(Json recorded, read_recorded(o.compare));
-    SPARKY_TRY(report_regressions(o.compare, changes_since(recorded)));
-  }
+  if (!o.compare.empty()) SPARKY_TRY(report_regressions(o.compare, changes_since(compared)));
   return {};
 }
 
@@ -75,10 +67,11 @@ Status run_record(const RecordOptions& o, const Context& context) {
 
 Status run_replay(const std::string& file) {
   SPARKY_ASSIGN(Json recorded, read_document(file, "result"));
-  if (recorded["environment_fingerprint"] != environment_here()["fingerprint"])
+  auto status = telemetry::replay_result(recorded, ".");
+  if (!status && recorded["environment_fingerprint"] != environment_here()["fingerprint"])
     fmt::print(stderr, "note: the environment is not the recorded one ({})\n",
                recorded["environment_summary"].get<std::string>());
-  SPARKY_TRY(telemetry::replay_result(recorded, "."));
+  if (!status) return status;
   fmt::print(stderr, "{}: reproduced, {} file(s) and the output are the same\n", file, recorded["outputs"].size());
   return {};
 }

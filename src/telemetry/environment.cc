@@ -16,6 +16,7 @@
 #include "base/time.h"
 #include "telemetry/host.h"
 #include "telemetry/process.h"
+#include "telemetry/schema.h"
 
 namespace sparky::telemetry {
 namespace fs = std::filesystem;
@@ -245,6 +246,7 @@ Json read_environment(const fs::path& directory, const std::string& sparky_versi
   doc["unknown"] = Json::array();
   for (const auto& item : unknown) doc["unknown"].push_back({{"what", item.what}, {"why", item.why}});
   doc["fingerprint"] = environment_fingerprint(doc);
+  seal(doc);
   return doc;
 }
 

@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "telemetry/nvml.h"
 #include "telemetry/probes.h"
+#include "telemetry/schema.h"
 
 namespace sparky::telemetry {
 namespace {
@@ -122,6 +123,7 @@ Json read_hardware(const Host& host, const std::string& nvml_library) {
   doc["facts"] = find_facts(doc);
   doc["unknown"] = Json::array();
   for (const auto& item : unknown) doc["unknown"].push_back({{"what", item.what}, {"why", printable(item.why)}});
+  seal(doc);
   return doc;
 }
 

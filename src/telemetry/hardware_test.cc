@@ -341,6 +341,16 @@ TEST(Schema, FindingsNameThePlaceAndWhatWouldBeRight) {
   EXPECT_EQ(texts.size(), 4u);
 }
 
+TEST(Schema, ASealBreaksWithAnyChange) {
+  Json doc = {{"b", {1, 2}}, {"a", "x"}};
+  EXPECT_FALSE(is_sealed(doc));
+  seal(doc);
+  EXPECT_TRUE(is_sealed(doc));
+  EXPECT_TRUE(is_sealed(*parse_json(to_json(doc, 4))));  // the layout does not matter
+  doc["b"][1] = 3;
+  EXPECT_FALSE(is_sealed(doc));
+}
+
 TEST(Schema, EverySchemaRefusesOtherThings) {
   for (auto name : {"hardware", "environment", "result", "bench"}) {
     EXPECT_NE(schema_text(name), "{}") << name;

@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "telemetry/environment.h"
 #include "telemetry/process.h"
+#include "telemetry/schema.h"
 
 namespace sparky::telemetry {
 namespace fs = std::filesystem;
@@ -87,15 +88,17 @@ Result<Json> record_result(const RecordRequest& request, const Json& environment
   for (const auto& [name, digested] : made)
     if (name.starts_with("file "))
       outputs.push_back({{"path", name.substr(5)}, {"sha256", digested.sha256}, {"bytes", digested.bytes}});
-  return Json{{"schema", "sparky-result/1"},
-              {"captured_at", iso(now())},
-              {"command", request.command},
-              {"inputs", inputs},
-              {"outputs", outputs},
-              {"stdout_sha256", made["stdout"].sha256},
-              {"runs", request.runs},
-              {"environment_fingerprint", environment.at("fingerprint")},
-              {"environment_summary", environment_summary(environment)}};
+  Json result = {{"schema", "sparky-result/1"},
+                 {"captured_at", iso(now())},
+                 {"command", request.command},
+                 {"inputs", inputs},
+                 {"outputs", outputs},
+                 {"stdout_sha256", made["stdout"].sha256},
+                 {"runs", request.runs},
+                 {"environment_fingerprint", environment.at("fingerprint")},
+                 {"environment_summary", environment_summary(environment)}};
+  seal(result);
+  return result;
 }
 
 Status replay_result(const Json& recorded, const fs::path& directory) {

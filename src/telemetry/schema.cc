@@ -9,6 +9,7 @@
 #include <valijson/validation_results.hpp>
 #include <valijson/validator.hpp>
 
+#include "base/hash.h"
 #include "base/text.h"
 
 namespace sparky::telemetry {
@@ -86,10 +87,21 @@ std::string wanted(const Json& rule) {
   return out;
 }
 
+std::string content_digest(Json document) {
+  document.erase("digest");
+  return sha256_hex(to_json(document));
+}
+
 }  // namespace
 
 std::string Finding::text() const {
   return printable(fmt::format("{}: {}", pointer.empty() ? "the document" : pointer, message));
+}
+
+void seal(Json& document) { document["digest"] = content_digest(document); }
+
+bool is_sealed(const Json& document) {
+  return document.contains("digest") && document["digest"] == content_digest(document);
 }
 
 std::vector<Finding> check_schema(const Json& document, std::string_view schema_name) {

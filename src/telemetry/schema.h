@@ -18,6 +18,11 @@ struct Finding {
 // The schema files under schemas/, carried inside the program: "hardware", "environment", "result", "bench".
 std::string_view schema_text(std::string_view name);
 
+// Puts the digest of all other members into /digest (SHA-256 of the JSON text with sorted keys), so that a document
+// that was edited, cut or mixed up can be told from one that was measured. No protection against a forger.
+void seal(Json& document);
+bool is_sealed(const Json& document);
+
 // Everything that is wrong with the document; empty if it is right. Each finding says what is there and what would
 // be right. Only the innermost place of a trouble is named, not each object around it.
 std::vector<Finding> check_schema(const Json& document, std::string_view schema_name);
