@@ -40,6 +40,10 @@ fuzz SECONDS="60":
     cmake --build --preset fuzz -j {{jobs}} --target fuzzers
     scripts/fuzz.sh {{SECONDS}}
 
+# 10,000 trivial commands against ninja and make: `./dev bench-commands --rounds 3`
+bench-commands *ARGS: build
+    bench/commands/run.py {{ARGS}}
+
 # === Quality ===
 
 # clang-tidy over the files changed since main (or FILES)

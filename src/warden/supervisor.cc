@@ -199,6 +199,8 @@ void drain(int epoll, Fd& pipe, bool last, Use use) {
     if (n <= 0) return unwatch(epoll, pipe);
     use(std::string_view(bytes, size_t(n)));
     done += size_t(n);
+    // A flood: a wider pipe needs fewer turns. Refused beyond the user's limit, and then it stays as it is.
+    if (done == sizeof bytes && !last) ::fcntl(pipe.get(), F_SETPIPE_SZ, int(turn_max_bytes));
     if (!last && size_t(n) < sizeof bytes / 2) return;  // most likely all; if not, the loop comes back
   }
 }
