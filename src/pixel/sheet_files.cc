@@ -181,7 +181,7 @@ std::string file_name_of(const std::string& sprite_name) {
   std::ranges::replace_if(
       out, [](char c) { return c == '/' || c == '\\' || c == ':' || static_cast<unsigned char>(c) < ' '; }, '_');
   for (std::string_view suffix : {".png", ".aseprite", ".ase", ".gif"})
-    if (lower(out).ends_with(suffix)) out.resize(out.size() - suffix.size());
+    if (lower(out).ends_with(suffix)) out.erase(out.size() - suffix.size());
   while (out.ends_with('.')) out.pop_back();  // Aseprite calls frames "hero 0."
   if (out.empty()) return "_";
   if (out.front() == '.') out.front() = '_';
