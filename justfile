@@ -62,6 +62,11 @@ bench-plans *SIZES: (configure "release")
     cmake --build --preset release -j {{jobs}} --target plan_bench
     build/release/bin/plan_bench {{SIZES}}
 
+# what the engine costs per workstream and per event: `./dev bench-engine`, `./dev bench-engine 1000 50000`
+bench-engine *ARGS: (configure "release")
+    cmake --build --preset release -j {{jobs}} --target engine-bench
+    build/release/bin/engine-bench {{ARGS}}
+
 # === Documentation ===
 
 # write docs/cli.md, docs/config.md and the man pages from the program

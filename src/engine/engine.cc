@@ -93,13 +93,13 @@ void Step::assign() {
     NodeId n = pick->rank.node;
     AttemptAssigned e{.attempt = s.next_attempt, .run = r.id, .node = n, .early = early};
     if (r.nodes[n].stage == Stage::checking) {
-      auto criteria = r.criteria_of(n);
-      while (criteria[e.criterion].manual || r.verdict(n, e.criterion).verdict != Verdict::open) ++e.criterion;
-      e.work = Work::check;
-      if (!lacking(r, criteria[e.criterion]).empty()) {  // the machine has changed since it was put in the queue
+      auto next = next_check(r, n);
+      if (!next || !lacking(r, r.criteria_of(n)[*next]).empty()) {  // the machine has changed since it was queued
         proceed(r.id, n);
         continue;
       }
+      e.work = Work::check;
+      e.criterion = *next;
     }
     emit(e);
   }

@@ -13,6 +13,13 @@ constexpr int crashes_max = 2;  // so many crashes in a row are worth a word
 
 }  // namespace
 
+std::optional<uint16_t> next_check(const Run& run, NodeId n) {
+  auto criteria = run.criteria_of(n);
+  for (uint16_t i = 0; i < criteria.size(); ++i)
+    if (!criteria[i].manual && run.verdict(n, i).verdict == Verdict::open) return i;
+  return {};
+}
+
 std::string lacking(const Run& run, const plan::Criterion& criterion) {
   std::string out;
   for (auto& fact : criterion.needs_facts)
@@ -72,16 +79,14 @@ void Step::begin(RunId r, NodeId n) {
 }
 
 void Step::proceed(RunId r, NodeId n) {
-  auto criteria = run(r).criteria_of(n);
-  for (uint16_t i = 0; i < criteria.size(); ++i) {
-    if (criteria[i].manual || run(r).verdict(n, i).verdict != Verdict::open) continue;
-    auto lacks = lacking(run(r), criteria[i]);
+  while (auto i = next_check(run(r), n)) {
+    auto lacks = lacking(run(r), run(r).criteria_of(n)[*i]);
     if (lacks.empty()) {
       if (run(r).nodes[n].stage != Stage::checking) stage(r, n, Stage::checking);
       return;  // assign() takes it from here
     }
     emit(CriterionJudged{
-        .run = r, .node = n, .criterion = i, .verdict = Verdict::untestable, .note = "this machine lacks " + lacks});
+        .run = r, .node = n, .criterion = *i, .verdict = Verdict::untestable, .note = "this machine lacks " + lacks});
   }
   finish(r, n);
 }

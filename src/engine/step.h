@@ -12,6 +12,8 @@ namespace sparky::engine {
 
 // What the run's machine lacks of what a criterion requires; empty: nothing.
 std::string lacking(const Run& run, const plan::Criterion& criterion);
+// The first criterion with a check that has not been judged yet.
+std::optional<uint16_t> next_check(const Run& run, NodeId node);
 
 class Step {
  public:
