@@ -36,7 +36,7 @@ struct Timeline {
   std::vector<NodeId> critical;  // its workstreams, by the maximum estimates
   Schedule min, max;             // by node
   std::vector<RuleCost> costs;
-  size_t costs_left_off = 0;  // in very large plans, not every rule is measured
+  size_t costs_left_off = 0;  // all of them in a plan with more than 100 rules
   Days rules_together;        // how much longer all rules make the plan, for unlimited agents
   std::vector<DueDate> dues;
   size_t without_estimate = 0;  // workstreams that count as 0 days
