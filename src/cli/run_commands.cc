@@ -178,7 +178,7 @@ Result<int> finish(const Context& context, const Json& status, bool shown) {
   if (context.json)
     fmt::print("{}\n", to_json(status, 2));
   else if (!shown)
-    fmt::print("{}", status_view(status, now(), {.color = color_wanted(STDOUT_FILENO)}));
+    fmt::print("{}", status_view(status, now(), {.color = color_wanted(STDOUT_FILENO), .width = 1000}));
   auto state = status.value("state", "");
   int code = status.value("exit_code", int(failed));
   if (!context.json) {

@@ -148,7 +148,8 @@ TEST(SheetJson, reads_what_aseprite_writes) {
   "size": { "w": 26, "h": 16 }, "scale": "1",
   "frameTags": [ { "name": "go", "from": 0, "to": 1, "direction": "pingpong", "color": "#000000ff" } ],
   "layers": [ { "name": "Layer 1", "opacity": 255, "blendMode": "normal" } ],
-  "slices": [ { "name": "s", "color": "#0000ffff", "keys": [{ "frame": 0, "bounds": {"x": 1, "y": 2, "w": 3, "h": 4 } }] } ] } })")
+  "slices": [ { "name": "s", "color": "#0000ffff",
+    "keys": [{ "frame": 0, "bounds": {"x": 1, "y": 2, "w": 3, "h": 4 } }] } ] } })")
                    .value();
   EXPECT_EQ(sheet.frames[0].name, "Sprite 1.");  // the order of the file, not of the alphabet
   EXPECT_EQ(sheet.frames[0].inside, (Point{3, 4}));
