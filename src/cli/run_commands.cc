@@ -102,6 +102,7 @@ class Watcher {
  private:
   Result<Json> loop(wire::Follower& follower) {
     auto last = std::chrono::steady_clock::now() - milliseconds(1000);
+    auto pace = milliseconds(250);
     bool changed = true;
     for (;;) {
       SPARKY_ASSIGN(auto event, follower.next(milliseconds(changed ? 50 : 200)));
@@ -109,11 +110,15 @@ class Watcher {
       if (host_)
         for (auto& line : host_->take_said()) say(line);
       if (event && event->run == run_) changed = true, tell(*event);
+      bool settled = event && event->run == run_ && event->event == "run-settled";
       auto since = std::chrono::steady_clock::now() - last;
-      // Asking for the whole state costs something on a large plan: at most four times a second.
-      if ((changed && since >= milliseconds(250)) || since >= milliseconds(1000)) {
+      // Asking for the whole state costs something on a large plan: at most four times a second, and a small part of
+      // the time.
+      if (settled || (changed && since >= pace) || since >= std::max(pace, milliseconds(1000))) {
+        auto asked = std::chrono::steady_clock::now();
         SPARKY_ASSIGN(auto state, client_.ask<wire::RunState>(wire::RunStatus{run_}));
         last = std::chrono::steady_clock::now();
+        pace = std::max(milliseconds(250), 20 * std::chrono::duration_cast<milliseconds>(last - asked));
         changed = false;
         bool running = state.status->value("state", "") == "running";
         if (redraw_) draw(*state.status, !running);
