@@ -44,6 +44,11 @@ fuzz SECONDS="60":
 bench-commands *ARGS: build
     bench/commands/run.py {{ARGS}}
 
+# snap degraded sprites and compare with the truth: `./dev snap-bench DIR_WITH_mon_item_dngn --count 60`
+snap-bench SPRITES *ARGS: (configure "release")
+    cmake --build --preset release -j {{jobs}} --target snap_bench
+    build/release/bin/snap_bench run --sprites {{SPRITES}} {{ARGS}}
+
 # === Quality ===
 
 # clang-tidy over the files changed since main (or FILES)

@@ -14,6 +14,8 @@ void add_all_commands(CLI::App& app, Context& context) {
   add_docs_commands(app, context);
   add_hardware_commands(app, context);
   add_pixel_commands(app, context);
+  add_validate_command(app, context);
+  add_deploy_command(app, context);
   add_palette_commands(app, context);
   add_sheet_commands(app, context);
   add_dataset_commands(app, context);

@@ -21,8 +21,11 @@ void add_plan_commands(CLI::App& app, Context& context);
 void add_all_commands(CLI::App& app, Context& context);
 void add_hardware_commands(CLI::App& app, Context& context);
 void add_palette_commands(CLI::App& app, Context& context);
+void add_deploy_command(CLI::App& app, Context& context);
+void add_validate_command(CLI::App& app, Context& context);  // on its own, and in the pixel family
 void add_pixel_commands(CLI::App& app, Context& context);
 void add_sheet_commands(CLI::App& app, Context& context);
+void add_snap_command(CLI::App& pixel, Context& context);  // of the pixel family
 void add_dataset_commands(CLI::App& app, Context& context);
 void add_env_commands(CLI::App& app, Context& context);
 void add_serve_commands(CLI::App& app, Context& context);

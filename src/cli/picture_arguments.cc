@@ -71,14 +71,14 @@ Result<std::vector<fs::path>> outputs(const Batch& batch) {
   return out;
 }
 
-Result<Json> convert(const fs::path& input, const fs::path& output, bool indexed,
-                     const std::function<Result<pixel::Picture>(const pixel::Picture&)>& operation) {
+Result<Json> convert(const fs::path& input, const fs::path& output, bool indexed, const TellingOperation& operation) {
   SPARKY_ASSIGN(auto bytes, read_file(input, pixel::Limits().bytes));
   SPARKY_ASSIGN(auto picture, pixel::decode_picture(bytes, input.string()));
   pixel::PngOptions options;
   if (pixel::sniff(bytes) == pixel::Format::png)
     if (auto text = pixel::decode_png_text(bytes)) options.text = *text;
-  auto result = operation(picture);
+  Json facts = Json::object();
+  auto result = operation(picture, facts);
   if (!result) {
     Error error = result.error();
     return fail(error.code, input.string() + ": " + error.message, error.help);
@@ -93,17 +93,23 @@ Result<Json> convert(const fs::path& input, const fs::path& output, bool indexed
   } else {
     SPARKY_TRY(pixel::write_png(output, *result, options));
   }
-  return Json{{"input", input.string()},
-              {"output", output.string()},
-              {"width", result->width},
-              {"height", result->height},
-              {"colors", colors}};
+  Json document{{"input", input.string()},
+                {"output", output.string()},
+                {"width", result->width},
+                {"height", result->height},
+                {"colors", colors}};
+  document.update(facts);
+  return document;
 }
 
 }  // namespace
 
 void run_batch(const Batch& batch, Context& context,
                const std::function<Result<pixel::Picture>(const pixel::Picture&)>& operation) {
+  run_telling_batch(batch, context, [&](const pixel::Picture& p, Json&) { return operation(p); });
+}
+
+void run_telling_batch(const Batch& batch, Context& context, const TellingOperation& operation) {
   auto files = outputs(batch);
   if (!files) {
     context.exit = report(files.error());
@@ -118,8 +124,9 @@ void run_batch(const Batch& batch, Context& context,
       break;
     }
     if (!context.json)
-      fmt::print(stderr, "{}: {}×{}, {} colours\n", printable((*files)[i].string()), (*done)["width"].get<int>(),
-                 (*done)["height"].get<int>(), (*done)["colors"].get<size_t>());
+      fmt::print(stderr, "{}: {}×{}, {} colours{}\n", printable((*files)[i].string()), (*done)["width"].get<int>(),
+                 (*done)["height"].get<int>(), (*done)["colors"].get<size_t>(), done->value("note", ""));
+    done->erase("note");
     pictures.push_back(std::move(*done));
   }
   if (context.json) print_json({{"pictures", std::move(pictures)}});

@@ -54,6 +54,10 @@ void add_batch(CLI::App* command, Batch& batch);
 // stderr, or as JSON {"pictures": [{"input", "output", "width", "height", "colors"}]}. Stops at the first error.
 void run_batch(const Batch& batch, Context& context,
                const std::function<Result<pixel::Picture>(const pixel::Picture&)>& operation);
+// The same for an operation that has more to say: what it puts into the object goes into the picture's JSON, and its
+// "note", if it has one, onto the line for people.
+using TellingOperation = std::function<Result<pixel::Picture>(const pixel::Picture&, Json& facts)>;
+void run_telling_batch(const Batch& batch, Context& context, const TellingOperation& operation);
 
 void print_json(const Json& document);
 // "  sparky …" lines as the help's footer.

@@ -395,6 +395,8 @@ void add_pixel_commands(CLI::App& app, Context& context) {
   add_clean_commands(pixel, context);
   add_transform_commands(pixel, context);
   add_tile_command(pixel, context);
+  add_snap_command(*pixel, context);
+  add_validate_command(*pixel, context);
 }
 
 }  // namespace sparky::cli
