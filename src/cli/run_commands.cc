@@ -48,6 +48,9 @@ class Host {
     conductor::Options options;
     options.project = project;
     options.slots = unsigned(settings.integer("run.jobs"));
+    options.status_every = settings.duration("run.snapshot_every");
+    options.notify = settings.text("run.notify");
+    options.log_max_bytes = uint64_t(settings.integer("run.log_max_mb")) << 20;
     auto facts = telemetry::facts();
     options.facts.assign(facts.begin(), facts.end());
     auto host = std::unique_ptr<Host>(new Host);

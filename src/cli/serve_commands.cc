@@ -61,6 +61,9 @@ conductor::Options daemon_options(const fs::path& project, const ServeOptions& g
   options.updates = choose(given.pub, "serve.pub");
   options.events = choose(given.events, "serve.events");
   options.workers = choose(given.workers, "serve.workers");
+  options.status_every = settings.duration("run.snapshot_every");
+  options.notify = settings.text("run.notify");
+  options.log_max_bytes = uint64_t(settings.integer("run.log_max_mb")) << 20;
   options.signals = true;
   return options;
 }

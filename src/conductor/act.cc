@@ -68,7 +68,10 @@ void Loop::start(engine::AttemptId id) {
   if (!attempt) return;
   if (attempt->work == engine::Work::job) return workers_->lease(*attempt);
   auto spec = spec_of(ledger_->project(), ledger_->state(), *attempt);
-  if (spec) return executor_->start(std::move(*spec));
+  if (spec) {
+    spec->log_max_bytes = options_.log_max_bytes;
+    return executor_->start(std::move(*spec));
+  }
   waiting_.push_back(
       {{engine::ReportEnded{.attempt = id, .outcome = engine::Outcome::spawn_failed, .note = spec.error().text()}},
        nullptr,
@@ -80,7 +83,8 @@ void Loop::start(engine::AttemptId id) {
 void Loop::notify(const engine::Notify& what) {
   auto& state = ledger_->state();
   auto* run = state.run(what.run);
-  if (!run || run->plan->notify.empty()) return;
+  auto command = run && !run->plan->notify.empty() ? run->plan->notify : options_.notify;
+  if (!run || command.empty()) return;
   using What = engine::Notify::What;
   std::string kind = "end", text = fmt::format("run {} is {}", run->id, name(engine::standing(*run)));
   if (what.what == What::decision) {
@@ -97,7 +101,7 @@ void Loop::notify(const engine::Notify& what) {
   env.push_back("SPARKY_NOTIFY=" + kind);
   env.push_back("SPARKY_NOTIFY_TEXT=" + printable(text));
   env.push_back(fmt::format("SPARKY_RUN={}", run->id));
-  env.push_back("SPARKY_NOTIFY_COMMAND=" + run->plan->notify);
+  env.push_back("SPARKY_NOTIFY_COMMAND=" + command);
   env.push_back("SPARKY_NOTIFY_LOG=" + (ledger_->directory() / "logs" / "notify.log").string());
   env.push_back("SPARKY_NOTIFY_DIRECTORY=" + plan::root(*run->plan).string());
   std::vector<char*> envp;
@@ -166,6 +170,21 @@ void Loop::heartbeat() {
   beat_ = Clock::now();
   auto frame = wire::encode(wire::Stream(wire::Heartbeat{ledger_->newest(), iso(now())}));
   for (auto& bound : events_) bound.publish(frame);
+}
+
+// For who comes back in the morning: how each live run stood. The journal has the facts, so a failed write is only
+// told.
+void Loop::write_statuses() {
+  if (options_.status_every.count() <= 0 || Clock::now() - statuses_written_ < options_.status_every) return;
+  statuses_written_ = Clock::now();
+  auto t = now();
+  for (auto& [id, run] : ledger_->state().runs) {
+    if (engine::standing(run) != engine::Standing::running) continue;
+    auto file = ledger_->directory() / "status" / fmt::format("run-{}-{}.json", id, iso(t));
+    auto written =
+        write_file_atomic(file, to_json(engine::status(ledger_->state(), run, t), 1) + "\n", {.sync = false});
+    if (!written) say(written.error().text());
+  }
 }
 
 void Loop::answer(Asker& asker, const wire::Reply& reply) {

@@ -20,7 +20,10 @@ struct Options {
   std::vector<std::string> facts;  // what the machine has ("gpu", "arm64", …), for `requires`
   // Addresses beyond the project's own ipc sockets; tcp port 0 takes a free one.
   std::vector<std::string> requests, updates, events, workers;
-  bool signals = false;  // SIGTERM and SIGINT end the loop
+  Duration status_every{4 * 3600 * 1000};  // a status document of each live run goes to .sparky/status/; 0: never
+  std::string notify;                      // command run on escalation, decision and end, unless the plan has one
+  uint64_t log_max_bytes = 16u << 20;      // of an attempt's log
+  bool signals = false;                    // SIGTERM and SIGINT end the loop
   // The models that `generate` can ask for; may be empty. Called from the loop: must be quick.
   std::function<std::vector<wire::Model>()> models;
   // For tests: another executor than the local one.

@@ -143,6 +143,7 @@ Status Loop::run() {
     if (!turn_ && !stopping_) SPARKY_TRY(decide());
     answer_late();
     heartbeat();
+    write_statuses();
     executor_->flush();
   }
   journal::Batch last;

@@ -76,6 +76,7 @@ class Loop final : public Conductor {
   void publish(const Fact& fact);
   void tell(const wire::Update& update);
   void heartbeat();
+  void write_statuses();
   void answer(Asker& asker, const wire::Reply& reply);
   void say(std::string_view line) const;
   Json inspect() const;
@@ -96,7 +97,7 @@ class Loop final : public Conductor {
   std::optional<Turn> turn_;                    // being committed
   bool stopping_ = false;
   std::string trouble_;  // of the executor; empty: none
-  Clock::time_point beat_{};
+  Clock::time_point beat_{}, statuses_written_ = Clock::now();
   uint64_t commits_ = 0, requests_seen_ = 0;
   double commit_ms_max_ = 0;
 };
