@@ -96,3 +96,17 @@ rebase:
 pre-commit: build
     scripts/style.py
     ctest --test-dir build/release -j {{jobs}} --output-on-failure
+
+# === Sprites ===
+
+# the model's dataset out of the DCSS tiles at DCSS (see models/sprite-32/recipe.toml)
+sprite-dataset DCSS OUT=".train/data": build
+    build/release/bin/sparky dataset build --recipe models/sprite-32/recipe.toml {{DCSS}} -o {{OUT}}
+
+# train the sprite model at idle priority; again: goes on from the checkpoint
+sprite-train MINUTES="240" OUT=".train/run": build
+    chrt -i 0 nice -n 19 build/release/bin/sparky train --dataset .train/data -o {{OUT}} --minutes {{MINUTES}} --batch 48 --lr 0.002 `test -f {{OUT}}/train.safetensors && echo --resume`
+
+# what the sprite model costs here: load, step, sprites per second, memory, share of the matrix-multiply rate
+sprite-bench: build
+    build/release/bin/sparky-sprite bench

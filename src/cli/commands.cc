@@ -24,6 +24,7 @@ void add_all_commands(CLI::App& app, Context& context) {
   add_queue_commands(app, context);
   add_doctor_commands(app, context);
   add_bench_commands(app, context);
+  add_sprite_commands(app, context);
 }
 
 }  // namespace sparky::cli

@@ -32,5 +32,6 @@ void add_serve_commands(CLI::App& app, Context& context);
 void add_queue_commands(CLI::App& app, Context& context);
 void add_doctor_commands(CLI::App& app, Context& context);
 void add_bench_commands(CLI::App& app, Context& context);
+void add_sprite_commands(CLI::App& app, Context& context);
 
 }  // namespace sparky::cli

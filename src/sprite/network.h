@@ -14,7 +14,7 @@
 namespace sparky::sprite {
 
 struct NetworkConfig {
-  std::vector<int64_t> channels = {64, 160, 224};  // at 16², 8² and 4²
+  std::vector<int64_t> channels = {48, 128, 192};  // at 16², 8² and 4²
   int64_t blocks = 2;                              // residual blocks per resolution, each way
   int64_t text_dim = 128, text_layers = 2;
   int64_t condition_dim = 256;

@@ -9,7 +9,7 @@ namespace {
 // geometry and stay with AdamW.
 bool wants_muon(const std::string& name, const torch::Tensor& value) {
   if (value.dim() < 2 || value.dim() > 4) return false;
-  for (auto other : {"text.word", "text.n_gram", "text.position", "place", "start", "modulation", "time1"}) {
+  for (auto other : {"text.word", "text.n_gram", "text.position", "place", "start", "modulation", "time1", "lora_"}) {
     if (name.find(other) != std::string::npos) return false;
   }
   return name != "in.weight" && name != "out.weight";

@@ -6,18 +6,17 @@
 #include <chrono>
 #include <cmath>
 #include <fstream>
-#include <numeric>
-#include <unordered_map>
 
 #include "base/files.h"
 #include "base/text.h"
 #include "pixel/files.h"
+#include "sprite/examples.h"
+#include "sprite/lora.h"
 #include "sprite/network.h"
 #include "sprite/optimizer.h"
 #include "sprite/pixels.h"
 #include "sprite/sampler.h"
 #include "sprite/weights.h"
-#include "studio/colors.h"
 #include "studio/dataset.h"
 
 namespace sparky::sprite {
@@ -26,95 +25,6 @@ using studio::Random;
 using torch::Tensor;
 
 namespace {
-
-// How often each kind is shown. Compositions are many and alike, walls and floors are easy; creatures are neither.
-double kind_share(const std::string& kind) {
-  static const std::unordered_map<std::string, double> shares = {
-      {"monster", 0.34}, {"item", 0.26}, {"character", 0.20}, {"dungeon", 0.13}, {"effect", 0.04}, {"icon", 0.03}};
-  auto it = shares.find(kind);
-  return it == shares.end() ? 0.2 : it->second;
-}
-
-// Training samples by chance: by kind, and within a kind so that near twins share most of their weight.
-class Drawer {
- public:
-  explicit Drawer(const std::vector<studio::Sample>& samples) : samples_(samples) {
-    std::map<int, int> twins;
-    for (const auto& s : samples) ++twins[s.twins];
-    std::map<std::string, double> kinds;
-    std::vector<double> weight(samples.size(), 0);
-    for (size_t i = 0; i < samples.size(); ++i) {
-      if (samples[i].test) continue;
-      weight[i] = 1 / std::sqrt(double(twins[samples[i].twins]));
-      kinds[samples[i].kind] += weight[i];
-    }
-    for (size_t i = 0; i < samples.size(); ++i) {
-      if (weight[i] > 0) sum_ += weight[i] * kind_share(samples[i].kind) / kinds[samples[i].kind];
-      cumulative_.push_back(sum_);
-    }
-  }
-  bool empty() const { return sum_ <= 0; }
-  const studio::Sample& draw(Random& random) const {
-    auto it = std::upper_bound(cumulative_.begin(), cumulative_.end(), random.unit() * sum_);
-    return samples_[std::min(size_t(it - cumulative_.begin()), samples_.size() - 1)];
-  }
-
- private:
-  const std::vector<studio::Sample>& samples_;
-  std::vector<double> cumulative_;
-  double sum_ = 0;
-};
-
-struct Batch {
-  Tensor cells;
-  TextBatch text;
-};
-
-pixel::Picture mirrored(pixel::Picture p) {
-  for (int y = 0; y < p.height; ++y) {
-    std::reverse(p.pixels.begin() + y * p.width, p.pixels.begin() + (y + 1) * p.width);
-  }
-  return p;
-}
-
-Batch make_batch(const Drawer& drawer, const studio::Vocabulary& vocabulary, int64_t size, Random random) {
-  std::vector<pixel::Picture> pictures;
-  std::vector<std::vector<studio::Token>> captions;
-  for (int64_t i = 0; i < size; ++i) {
-    const auto& s = drawer.draw(random);
-    pixel::Picture picture = s.picture;
-    std::vector<std::string> turned;
-    if (s.kind != "character" && s.text.empty() && random.chance(0.2)) {
-      picture = studio::turn_hue(picture, 30 + 300 * random.unit());
-      turned = studio::measured_colors(picture);
-    }
-    if (random.chance(0.35)) picture = mirrored(std::move(picture));
-    std::vector<studio::Token> tokens;
-    if (!random.chance(0.1)) tokens = vocabulary.encode(studio::training_words(s, random, turned)).tokens;
-    for (auto& t : tokens) {
-      if (t.word > 1 && random.chance(0.06)) t.word = 1;  // so that n-grams must learn to speak for themselves
-    }
-    pictures.push_back(std::move(picture));
-    captions.push_back(std::move(tokens));
-  }
-  std::vector<const pixel::Picture*> pointers;
-  for (const auto& p : pictures) pointers.push_back(&p);
-  return {to_tensor(pointers), text_batch(captions)};
-}
-
-studio::Vocabulary collect_words(const studio::Dataset& dataset) {
-  std::map<std::string, int> counts;
-  for (const auto& s : dataset.samples) {
-    if (s.test) continue;
-    for (const auto& w : studio::prompt_words(studio::caption(s))) ++counts[w];
-  }
-  for (const auto& c : studio::color_words()) ++counts[c];
-  for (auto w : {"dark", "light", ","}) ++counts[w];
-  studio::Vocabulary v;
-  v.max_tokens = 48;
-  for (const auto& [word, n] : counts) v.add(word);
-  return v;
-}
 
 double seconds_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -170,8 +80,10 @@ class Training {
 
   Status prepare() {
     if (drawer_.empty()) return fail(Errc::invalid, "the dataset has no training samples");
-    if (options_.resume && fs::exists(options_.out / "train.safetensors")) return resume();
-    if (fs::exists(options_.out / "train.safetensors")) {
+    if (!options_.base.empty()) return prepare_lora();
+    bool there = fs::exists(options_.out / "train.safetensors");
+    if (there && options_.resume) return resume();
+    if (there) {
       return fail(Errc::exists, fmt::format("{} already holds a training", options_.out.string()),
                   "--resume continues it; another --out starts anew");
     }
@@ -198,8 +110,10 @@ class Training {
     double first_elapsed = elapsed_;
     while (!stop() && !finished()) {
       double norm = 0, loss = step(norm);
-      if (!std::isfinite(loss))
-        return fail(Errc::internal, fmt::format("the loss is no number any more at step {}", step_));
+      if (!std::isfinite(loss)) {
+        return fail(Errc::internal, fmt::format("the loss is no number any more at step {}", step_),
+                    "--resume with a smaller --lr; the last checkpoint is whole");
+      }
       elapsed_ = seconds_now() - began;
       loss_sum += loss;
       ++loss_count;
@@ -229,13 +143,31 @@ class Training {
 
  private:
   void start() {
+    net_->to(device_);
     net_->train();
     std::vector<std::pair<std::string, Tensor>> parameters;
-    for (const auto& p : net_->named_parameters()) {
-      parameters.emplace_back(p.key(), p.value());
-      ema_.push_back(p.value().detach().clone());
+    if (lora_) {
+      parameters = lora_->parameters();
+    } else {
+      for (const auto& p : net_->named_parameters()) parameters.emplace_back(p.key(), p.value());
     }
+    for (const auto& [name, value] : parameters) ema_.push_back(value.detach().clone());
     optimizer_ = std::make_unique<Optimizer>(parameters);
+  }
+
+  Status prepare_lora() {
+    if (options_.resume) {
+      return fail(Errc::invalid, "a LoRA's training cannot be resumed", "it takes minutes: start it anew");
+    }
+    SPARKY_ASSIGN(auto model, load_model(options_.base));
+    net_ = model.net;
+    vocabulary_ = model.vocabulary;
+    base_hash_ = model.hash;
+    net_->to(device_);
+    for (auto& p : net_->parameters()) p.set_requires_grad(false);
+    lora_ = std::make_unique<Lora>(net_, options_.rank, options_.alpha, options_.seed);
+    start();
+    return {};
   }
 
   double progress() const {  // 0…1 of the budget
@@ -251,15 +183,18 @@ class Training {
     return options_.learning_rate * warm * std::clamp((1 - p) / 0.3, 0.02, 1.0);
   }
 
+  // Everything random in a step comes from the seed and its number, so that a resumed training goes on as it would
+  // have.
   double step(double& norm) {
     uint64_t mixed = options_.seed * 1'000'003 + uint64_t(step_);
     auto batch = make_batch(drawer_, vocabulary_, options_.batch, Random(mixed));
     torch::manual_seed(mixed);
-    auto noise = torch::randn_like(batch.cells);
-    auto t = torch::sigmoid(torch::randn({options_.batch}));
-    auto at = t.reshape({-1, 1, 1, 1});
-    auto v = net_->forward(at * batch.cells + (1 - at) * noise, t, batch.text);
-    auto loss = torch::mse_loss(v, batch.cells - noise);
+    auto noise = torch::randn_like(batch.cells).to(device_);
+    auto t = torch::sigmoid(torch::randn({options_.batch})).to(device_);
+    auto cells = batch.cells.to(device_), at = t.reshape({-1, 1, 1, 1});
+    if (lora_) lora_->apply();
+    auto v = net_->forward(at * cells + (1 - at) * noise, t, batch.text.to(device_));
+    auto loss = torch::mse_loss(v, cells - noise);
     loss.backward();
     norm = optimizer_->step(rate());
     ++step_;
@@ -279,14 +214,26 @@ class Training {
       items[i].value.copy_(ema_[i]);
       ema_[i] = raw;
     }
+    if (lora_) lora_->apply();
+  }
+
+  std::map<std::string, std::string> facts() const {
+    return {{"format", "sparky-sprite"},
+            {"step", std::to_string(step_)},
+            {"samples", std::to_string(step_ * options_.batch)},
+            {"seconds", fmt::format("{:.0f}", elapsed_)},
+            {"dataset", data_.hash}};
   }
 
   Status save() {
+    SPARKY_TRY(write_file_atomic(options_.out / "loss.png", loss_curve()));
+    swap_average();
+    Status saved = lora_ ? save_lora() : save_model(options_.out, net_, vocabulary_, facts(), false);
+    swap_average();
+    if (!saved || lora_) return saved;
     studio::SafeTensors file;
-    file.metadata = {{"step", std::to_string(step_)},
-                     {"seconds", fmt::format("{:.1f}", elapsed_)},
-                     {"optimizer_steps", std::to_string(optimizer_->steps)},
-                     {"dataset", data_.hash}};
+    file.metadata = facts();
+    file.metadata["optimizer_steps"] = std::to_string(optimizer_->steps);
     auto& items = optimizer_->items();
     for (size_t i = 0; i < items.size(); ++i) {
       add_tensor(file, "raw." + items[i].name, items[i].value);
@@ -294,17 +241,21 @@ class Training {
       add_tensor(file, "first." + items[i].name, items[i].first);
       if (items[i].second.defined()) add_tensor(file, "second." + items[i].name, items[i].second);
     }
-    SPARKY_TRY(write_file_atomic(options_.out / "train.safetensors", to_bytes(file)));
-    swap_average();
-    auto saved = save_model(options_.out, net_, vocabulary_,
-                            {{"format", "sparky-sprite"},
-                             {"step", std::to_string(step_)},
-                             {"samples", std::to_string(step_ * options_.batch)},
-                             {"seconds", fmt::format("{:.0f}", elapsed_)},
-                             {"dataset", data_.hash}},
-                            false);
-    swap_average();
-    return saved;
+    return write_file_atomic(options_.out / "train.safetensors", to_bytes(file));
+  }
+
+  Status save_lora() {
+    size_t pictures = size_t(std::ranges::count_if(data_.samples, [](const auto& s) { return !s.test; }));
+    auto metadata = facts();
+    metadata["ss_num_train_images"] = std::to_string(pictures);
+    metadata["ss_steps"] = std::to_string(step_);
+    metadata["ss_learning_rate"] = fmt::format("{}", options_.learning_rate);
+    metadata["ss_batch_size_per_device"] = std::to_string(options_.batch);
+    metadata["ss_seed"] = std::to_string(options_.seed);
+    metadata["ss_output_name"] = options_.out.filename().string();
+    metadata["ss_base_model_version"] = "sparky-sprite";
+    metadata["ss_new_sd_model_hash"] = base_hash_;
+    return write_file_atomic(options_.out / "lora.safetensors", to_bytes(lora_->file(metadata)));
   }
 
   Status resume() {
@@ -318,8 +269,9 @@ class Training {
     for (size_t i = 0; i < items.size(); ++i) {
       auto restore = [&](const std::string& name, Tensor& into) -> Status {
         SPARKY_ASSIGN(auto t, get_tensor(file, name + "." + items[i].name));
-        if (t.sizes() != into.sizes())
-          return fail(Errc::corrupt, fmt::format("train.safetensors: '{}' has a wrong shape", name));
+        if (t.sizes() != into.sizes()) {
+          return fail(Errc::corrupt, fmt::format("train.safetensors: '{}.{}' has a wrong shape", name, items[i].name));
+        }
         into.copy_(t);
         return {};
       };
@@ -343,7 +295,7 @@ class Training {
     }
     swap_average();
     net_->eval();
-    auto tiles = to_pictures(sample(net_, prompts, seeds, {.steps = 12}));
+    auto tiles = to_pictures(sample(net_, prompts, seeds, 12));
     net_->train();
     swap_average();
     auto sheet = studio::contact_sheet(tiles, 8, 3);
@@ -351,13 +303,42 @@ class Training {
     return pixel::write_png(options_.out / "sheet.png", sheet);
   }
 
+  // loss.csv as a picture: the logarithm of the loss over steps, a line across at each of 1, 0.5, 0.2 and 0.1.
+  std::string loss_curve() const {
+    auto text = read_file(options_.out / "loss.csv");
+    std::vector<double> losses;
+    for (auto line : split(text ? *text : "", '\n')) {
+      auto fields = split(line, ',');
+      if (fields.size() > 3 && !fields[0].starts_with("step"))
+        losses.push_back(std::atof(std::string(fields[3]).c_str()));
+    }
+    pixel::Picture plot(640, 320, {255, 255, 255, 255});
+    auto row = [&](double loss) {
+      return std::clamp(int((std::log(2.0) - std::log(loss)) / std::log(40.0) * 319), 0, 319);
+    };
+    for (double mark : {1.0, 0.5, 0.2, 0.1}) {
+      for (int x = 0; x < plot.width; ++x) plot.at(x, row(mark)) = {200, 200, 200, 255};
+    }
+    for (size_t i = 1; i < losses.size(); ++i) {
+      double x0 = double(i - 1) * 639 / double(losses.size()), x1 = double(i) * 639 / double(losses.size());
+      int y0 = row(losses[i - 1]), y1 = row(losses[i]), n = std::max({std::abs(y1 - y0), int(x1 - x0), 1});
+      for (int k = 0; k <= n; ++k) {
+        plot.at(int(x0 + (x1 - x0) * k / n), y0 + (y1 - y0) * k / n) = {170, 40, 40, 255};
+      }
+    }
+    return pixel::encode_png(plot).value_or("");
+  }
+
   TrainOptions options_;
   studio::Dataset data_;
   Drawer drawer_;
   studio::Vocabulary vocabulary_;
   SpriteNet net_{nullptr};
+  std::unique_ptr<Lora> lora_;
+  std::string base_hash_;
   std::unique_ptr<Optimizer> optimizer_;
   std::vector<Tensor> ema_;
+  torch::Device device_ = torch::cuda::is_available() ? torch::kCUDA : torch::kCPU;
   int64_t step_ = 0;
   double elapsed_ = 0;
 };
@@ -365,11 +346,19 @@ class Training {
 }  // namespace
 
 Status train(const TrainOptions& options, const std::function<void(const TrainReport&)>& report,
-             const std::function<bool()>& stop) {
+             const std::function<bool()>& stop) try {
+  if (options.minutes <= 0 && options.steps <= 0) {
+    return fail(Errc::invalid, "a training needs an end", "give --minutes or --steps");
+  }
+  if (options.batch < 1 || options.rank < 1) return fail(Errc::invalid, "--batch and --rank must be at least 1");
   SPARKY_ASSIGN(auto data, studio::read_dataset(options.dataset));
   Training training(options, std::move(data));
   SPARKY_TRY(training.prepare());
   return training.run(report, stop);
+} catch (const std::bad_alloc&) {
+  return fail(Errc::full, "out of memory", "a smaller --batch needs less");
+} catch (const c10::Error& e) {
+  return fail(Errc::internal, fmt::format("libtorch failed: {}", e.what_without_backtrace()));
 }
 
 }  // namespace sparky::sprite

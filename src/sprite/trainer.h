@@ -19,7 +19,10 @@ struct TrainOptions {
   double ema = 0.998;
   uint64_t seed = 1;
   double checkpoint_minutes = 4, sheet_minutes = 15;
-  std::string channels = "64,160,224";
+  std::string channels = "48,128,192";
+  std::filesystem::path base;  // a model's folder: train a LoRA on it instead of a network
+  int64_t rank = 8;
+  double alpha = 8;
 };
 
 struct TrainReport {

@@ -113,4 +113,9 @@ Status save_model(const fs::path& dir, const SpriteNet& net, const studio::Vocab
   return write_file_atomic(dir / "model.safetensors", to_bytes(file));
 }
 
+Status export_half(const fs::path& from, const fs::path& to) {
+  SPARKY_ASSIGN(auto model, load_model(from));
+  return save_model(to, model.net, model.vocabulary, model.metadata, true);
+}
+
 }  // namespace sparky::sprite

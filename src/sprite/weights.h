@@ -30,4 +30,7 @@ Result<Model> load_model(const std::filesystem::path& dir);
 Status save_model(const std::filesystem::path& dir, const SpriteNet& net, const studio::Vocabulary& vocabulary,
                   const std::map<std::string, std::string>& metadata, bool half);
 
+// The same model with its weights as 16-bit numbers: half the bytes, to ship.
+Status export_half(const std::filesystem::path& from, const std::filesystem::path& to);
+
 }  // namespace sparky::sprite

@@ -1,0 +1,49 @@
+// SpriteProcess: a conversation with sparky-sprite, the only program that links libtorch. One JSON object a line:
+//   to it    {"op": "generate", "id": 1, "request": {…}}   {"op": "cancel", "id": 1}
+//   from it  {"event": "ready", "device": "cpu"}
+//            {"event": "progress", "id", "picture", "pictures", "step", "steps", "eta_ms"}
+//            {"event": "preview", "id", "picture", "png"}            png: base64
+//            {"event": "result", "id", "pictures": [{"seed", "png"}], "warnings": […], "model_hash", "seconds"}
+//            {"event": "error", "id", "code", "message", "help"}
+// The program ends when its input closes, so it never outlives who started it.
+#pragma once
+#include <sys/types.h>
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/json.h"
+
+namespace sparky::studio {
+
+// Beside this program, else in PATH. Errc::unavailable says what to install or build.
+Result<std::filesystem::path> find_sprite_program();
+
+// A model by its folder, or by its name in $SPARKY_MODELS, beside the program (../share/sparky/models) or in the source
+// tree that the program was built in.
+Result<std::filesystem::path> find_model(const std::string& name);
+
+class SpriteProcess {
+ public:
+  static Result<SpriteProcess> start();
+  SpriteProcess(SpriteProcess&& other) noexcept;
+  SpriteProcess& operator=(SpriteProcess&&) = delete;
+  ~SpriteProcess();  // closes its input, waits; kills what does not end within seconds
+
+  Status send(const Json& message);
+  // Waits for the next event. Errc::unavailable with the exit status when the program ended.
+  Result<Json> receive();
+
+ private:
+  SpriteProcess(pid_t pid, Fd in, Fd out) : pid_(pid), in_(std::move(in)), out_(std::move(out)) {}
+  std::string describe_end();
+
+  pid_t pid_ = -1;
+  Fd in_, out_;
+  std::string buffer_;
+};
+
+}  // namespace sparky::studio

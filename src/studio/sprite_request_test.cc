@@ -1,0 +1,82 @@
+#include "studio/sprite_request.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace sparky::studio {
+namespace {
+
+SpriteRequest full() {
+  SpriteRequest r;
+  r.model = "/models/sprite-32";
+  r.prompt = "a red dragon";
+  r.negative = "blue";
+  r.seed = 18446744073709551615u;
+  r.steps = 12;
+  r.cfg = 2.5;
+  r.size = 64;
+  r.colors = 8;
+  r.init = "a.png";
+  r.strength = 0.4;
+  r.loras = {{"style.safetensors", 0.8}};
+  return r;
+}
+
+TEST(SpriteRequest, SaysAndReadsTheSame) {
+  auto back = parse_request(to_json(full()));
+  ASSERT_TRUE(back) << back.error().text();
+  EXPECT_EQ(to_json(*back), to_json(full()));
+  EXPECT_EQ(back->seed, full().seed);
+}
+
+TEST(SpriteRequest, NamesTheFieldThatIsWrong) {
+  struct Case {
+    Json change;
+    std::string message;
+  };
+  for (const auto& [change, message] : std::vector<Case>{
+           {{{"size", 33}}, "field 'size' must be a multiple of 32 from 32 to 1024"},
+           {{{"size", 2048}}, "field 'size'"},
+           {{{"steps", 0}}, "field 'steps' must be 1 to 200"},
+           {{{"steps", 1e300}}, "field 'steps' must be a whole number"},
+           {{{"seed", -1}}, "field 'seed' must be a whole number ≥ 0"},
+           {{{"colors", 1}}, "field 'colors'"},
+           {{{"cfg", "x"}}, "field 'cfg' must be a number"},
+           {{{"sampler", "ddim"}}, "field 'sampler' must be \"euler\" or \"heun\""},
+           {{{"strength", 0}}, "field 'strength'"},
+           {{{"mask", "m.png"}}, "a mask needs a picture"},
+           {{{"loras", {1}}}, "field 'loras'"},
+           {{{"wings", 2}}, "unknown field 'wings'"},
+       }) {
+    Json j{{"prompt", "x"}};
+    j.update(change);
+    auto r = parse_request(j);
+    ASSERT_FALSE(r) << change.dump();
+    EXPECT_TRUE(r.error().is(Errc::invalid));
+    EXPECT_NE(r.error().message.find(message), std::string::npos) << r.error().message;
+  }
+  EXPECT_FALSE(parse_request(Json::array()));
+}
+
+TEST(PngText, TellsTheStoryAndRepeatsIt) {
+  auto r = full();
+  r.count = 4;
+  auto text = png_text(r, 77, "0123456789abcdef", "0.1.0");
+  EXPECT_EQ(
+      text.at("parameters"),
+      "a red dragon <lora:style:0.8>\nNegative prompt: blue\nSteps: 12, Sampler: Euler, CFG scale: 2.5, Seed: 77, "
+      "Size: 64x64, Model hash: 0123456789, Model: sprite-32, Denoising strength: 0.4, Version: sparky 0.1.0");
+  auto again = request_of(text);
+  ASSERT_TRUE(again) << again.error().text();
+  EXPECT_EQ(again->seed, 77u);
+  EXPECT_EQ(again->count, 1);
+  EXPECT_EQ(again->loras.at(0).weight, 0.8);
+  auto none = request_of({{"Comment", "hello"}});
+  ASSERT_FALSE(none);
+  EXPECT_TRUE(none.error().is(Errc::not_found));
+  EXPECT_FALSE(request_of({{"sparky", "{]"}}));
+}
+
+}  // namespace
+}  // namespace sparky::studio
