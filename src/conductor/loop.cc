@@ -212,8 +212,9 @@ void Loop::wait() {
   timeout = std::min(timeout, std::chrono::ceil<std::chrono::milliseconds>(workers_->patience()));
   if (!turn_ && !waiting_.empty()) timeout = 0ms;
   std::vector<zmq::pollitem_t> items;
-  for (auto* sockets : {&requests_, &worker_sockets_})
-    for (auto& bound : *sockets) items.push_back({bound.socket().handle(), 0, ZMQ_POLLIN, 0});
+  for (auto& bound : requests_) items.push_back({bound.socket().handle(), 0, ZMQ_POLLIN, 0});
+  if (!turn_)
+    for (auto& bound : worker_sockets_) items.push_back({bound.socket().handle(), 0, ZMQ_POLLIN, 0});
   if (gate_) items.push_back({gate_->socket().handle(), 0, ZMQ_POLLIN, 0});
   for (int fd : {executor_->fd(), ledger_->journal().completion_fd(), wake_.get()})
     items.push_back({nullptr, fd, ZMQ_POLLIN, 0});
@@ -233,7 +234,9 @@ void Loop::gather() {
       take(std::move(*arrived));
     }
   for (auto& event : executor_->pump(now())) take(event);
-  for (auto& bound : worker_sockets_) workers_->gather(bound);
+  // What a worker hears at once (a lease again, "settled") must not be ahead of the disk.
+  if (!turn_)
+    for (auto& bound : worker_sockets_) workers_->gather(bound);
   workers_->tick();
   if (gate_) gate_->answer();
   take_signals();

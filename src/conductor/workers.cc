@@ -68,7 +68,14 @@ void Workers::take(const wire::WorkerHello& m, Route route) {
                            .device = m.device,
                            .leases = m.leases},
                           m.holds};
-  // A result that is being written is as good as settled.
+  // A lease that never reached it was not lost with it: no fault of the job.
+  auto& state = ledger_.state();
+  for (auto& [id, worker] : state.workers) {
+    if (worker.spec.name != m.name) continue;
+    for (auto attempt : worker.leases)
+      if (auto* a = state.attempt(attempt); a && !a->started && std::ranges::find(m.holds, attempt) == m.holds.end())
+        give_(engine::ReportRecalled{attempt}, nullptr);
+  }
   give_(std::move(join), [this, name = m.name](const Replies& replies) {
     auto it = peers_.find(name);
     if (it == peers_.end() || replies.empty()) return;

@@ -1,5 +1,7 @@
 // Jobs, workers, the original clients and keys, against a whole daemon.
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
 
 #include <nlohmann/json.hpp>
 #include <zmq.hpp>
@@ -191,6 +193,75 @@ TEST(Jobs, ARestartOfTheDaemonLosesNoResult) {
   auto client = project.client();
   EXPECT_EQ(wait_for_job(*client, "j")["state"], "completed");
   EXPECT_EQ(project.read("o"), "once\n");
+}
+
+TEST(Jobs, EachEndsOnceWhateverIsKilled) {
+  Project project;
+  constexpr int jobs = 120;
+  // Workers in processes of their own, made before this process has threads that a fork would lose.
+  auto spawn_worker = [&](int n) {
+    pid_t pid = ::fork();
+    if (pid != 0) return pid;
+    std::atomic<bool> never = false;
+    auto options = exec_options(project, fmt::format("w{}", n));
+    options.leases = 2;
+    ::_exit(wire::work(options, exec_function(), never) ? 0 : 1);
+  };
+  auto spawn_daemon = [&] {
+    pid_t pid = ::fork();
+    if (pid != 0) return pid;
+    auto conductor = Conductor::open(project.options());
+    ::_exit(conductor && (*conductor)->run() ? 0 : 1);
+  };
+  auto end = [](pid_t pid) {
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+  };
+  pid_t daemon = spawn_daemon();
+  std::vector<pid_t> workers{spawn_worker(0), spawn_worker(1)};
+  std::srand(5);
+  int accepted = 0;
+  for (int round = 0; round < 6; ++round) {
+    auto client = project.client();
+    ASSERT_TRUE(client) << client.error().text();
+    wait_for_worker(*client);
+    for (int i = 0; i < jobs / 6; ++i, ++accepted)
+      ASSERT_TRUE(client->ask<wire::JobAccepted>(
+          exec_job(fmt::format("j{}", accepted),
+                   fmt::format("sleep 0.01; echo {} >> {}", accepted, (project.path / "o").string()))));
+    std::this_thread::sleep_for(std::chrono::milliseconds(std::rand() % 200));
+    if (round % 3) {
+      end(daemon);
+      daemon = spawn_daemon();
+    } else {  // twice in all: a job that was lost with three workers would rightly fail
+      end(workers[size_t(round / 3)]);
+      workers[size_t(round / 3)] = spawn_worker(round / 3);
+    }
+  }
+  auto client = project.client();
+  ASSERT_TRUE(client);
+  int completed = 0;
+  for (int i = 0; i < accepted; ++i) {
+    auto job = wait_for_job(*client, fmt::format("j{}", i));
+    EXPECT_EQ(job["state"], "completed") << job.dump(1);
+    completed += job["state"] == "completed";
+  }
+  EXPECT_EQ(completed, accepted) << "each accepted job is done";
+  std::map<uint64_t, int> ends;  // by job, from the journal's own story
+  uint64_t after = 0;
+  for (;;) {
+    auto list = client->ask<wire::EventList>(wire::ReadEvents{.after = after});
+    ASSERT_TRUE(list);
+    for (auto& event : list->events)
+      if ((*event)["event"] == "job-staged" && (*event)["data"].value("state", Json()) == "completed")
+        ++ends[(*event)["data"]["job"].get<uint64_t>()];
+    if (list->after >= list->newest) break;
+    after = list->after;
+  }
+  EXPECT_EQ(ends.size(), size_t(accepted));
+  for (auto& [job, n] : ends) EXPECT_EQ(n, 1) << "job " << job;
+  for (auto pid : workers) end(pid);
+  end(daemon);
 }
 
 // What an original client sends, byte for byte of its own making, and what it can understand.

@@ -214,10 +214,9 @@ class Worker {
   void take(const Lease& m) {
     if (held_.contains(m.attempt)) return;
     log(fmt::format("attempt {}: {} for job {}", m.attempt, m.kind, m.job));
-    auto held = std::make_unique<Held>(o_.name, m, outbox_);
+    auto& held = held_[m.attempt] = std::make_unique<Held>(o_.name, m, outbox_);
+    beat();  // first the daemon hears that it is held: if it kills this worker, that is known of it
     held->run(function_);
-    held_.emplace(m.attempt, std::move(held));
-    beat();  // the daemon sees that it is held
   }
   void forget(uint64_t attempt) {
     auto it = held_.find(attempt);
