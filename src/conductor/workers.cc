@@ -60,6 +60,12 @@ void Workers::take(const wire::WorkerHello& m, Route route) {
   if (m.name.empty() || m.name.size() > name_max || m.kinds.empty() || m.leases == 0 || m.leases > 1000)
     return say(route, wire::WorkerRefused{"a worker needs a name, kinds, and 1 to 1000 leases"});
   auto& peer = peers_[m.name];
+  if (peer.route.frames == route.frames) {
+    // The same connection, so the same process: it was asked more than once who it is, and what it holds its beats say.
+    peer.heard = Clock::now();
+    if (peer.joined) say(peer.route, wire::WorkerWelcome{{}, (ledger_.project() / "outputs").string()});
+    return;
+  }
   peer = {std::move(route), Clock::now(), false};
   engine::WorkerJoin join{{.name = m.name,
                            .kinds = m.kinds,
