@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Runs other tools for the same job on what `snap_bench make` wrote, each at its defaults but with enough colours
-(256) that quantising costs it nothing.
+"""Runs other tools for the same job on what `snap_bench make` wrote, at their defaults; those that always quantise
+may use 256 colours, the most they all take.
 
 Needs: pip install numpy pillow perfect-pixel proper-pixel-art unfake pixel-snapper
 Usage: peers.py OUT [TOOL…]        then: snap_bench score OUT TOOL…
@@ -26,10 +26,9 @@ def perfect_pixel(source, target):
 
 
 def proper_pixel_art(source, target):
-    from proper_pixel_art.pixelate import pixelate
+    from proper_pixel_art import pixelate
 
-    out = pixelate(Image.open(source), num_colors=256)
-    getattr(out, "image", out).save(target)
+    pixelate(Image.open(source)).image.save(target)
 
 
 def unfake(source, target):

@@ -35,10 +35,10 @@ void print_findings(const std::vector<pixel::Finding>& findings) {
   for (const pixel::Finding& f : findings) fmt::print(stderr, "{} [{}]\n", printable(f.diagnostic.text()), f.rule);
 }
 
-Result<pixel::Sprite> read_sprite(const fs::path& file) {
+Result<pixel::SpriteFile> read_sprite(const fs::path& file) {
   SPARKY_ASSIGN(const std::string bytes, read_file(file, pixel::Limits().bytes));
   SPARKY_ASSIGN(pixel::Picture picture, pixel::decode_picture(bytes, file.string()));
-  return pixel::Sprite{file.string(), file.stem().string(), std::move(picture), int64_t(bytes.size())};
+  return pixel::SpriteFile{file.string(), file.stem().string(), std::move(picture), int64_t(bytes.size())};
 }
 
 struct ValidateArguments {
@@ -54,9 +54,9 @@ Status run_validate(const ValidateArguments& arguments, Context& context) {
     return {};
   }
   if (arguments.sprites.empty()) return fail(Errc::invalid, "there is no sprite to validate", "name PNG files");
-  std::vector<pixel::Sprite> sprites;
+  std::vector<pixel::SpriteFile> sprites;
   for (const fs::path& file : arguments.sprites) {
-    SPARKY_ASSIGN(pixel::Sprite sprite, read_sprite(file));
+    SPARKY_ASSIGN(pixel::SpriteFile sprite, read_sprite(file));
     sprites.push_back(std::move(sprite));
   }
   const std::vector<pixel::Finding> findings = pixel::validate(sprites, profile);
@@ -178,7 +178,7 @@ void add_deploy_command(CLI::App& app, Context& context) {
   command->add_option("--preset", arguments->preset, "what is done to them: minimal, modern, pixel_art, retro")
       ->capture_default_str();
   command->add_option("--category", arguments->category,
-                      "put before names of a single word: knight → character_knight");
+                      "put before names that do not begin with it: knight → character_knight");
   auto* dry = command->add_flag("--dry-run", arguments->dry_run, "say what would be done, and do nothing");
   auto* rollback = command->add_flag("--rollback", arguments->rollback, "undo the last deployment");
   rollback->excludes(dry);

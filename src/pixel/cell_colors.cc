@@ -96,11 +96,8 @@ void apply_majorities(const Picture& picture, const Grid& grid, Picture& cells) 
 
 }  // namespace
 
-CellColors cell_colors(const Picture& picture, const Grid& grid) {
-  const Planes planes = to_planes(picture);
-  Planes turned;
-  turned.opaque = planes.opaque;
-  for (size_t c = 0; c < size_t(planes.channels()); ++c) turned.channel[c] = transposed(planes.channel[c]);
+CellColors cell_colors(const Picture& picture, const Views& views, const Grid& grid) {
+  const auto& [planes, turned] = views;
   const std::vector<Plane> samples_y = condensed(planes, grid.x.lines), samples_x = condensed(turned, grid.y.lines);
 
   std::array<Plane, Planes::count> cells;

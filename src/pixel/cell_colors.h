@@ -12,6 +12,7 @@ struct CellColors {
   double error = 0;  // root mean square of the picture less the cells seen through its blur, levels of 255
   double noise = 0;  // estimated sigma of a cell's colour, levels of 255
 };
-CellColors cell_colors(const Picture& picture, const Grid& grid);
+// `views`: the picture in planes.
+CellColors cell_colors(const Picture& picture, const Views& views, const Grid& grid);
 
 }  // namespace sparky::pixel

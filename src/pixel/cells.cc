@@ -9,7 +9,7 @@ namespace sparky::pixel {
 namespace {
 
 constexpr std::array kBlurs = {0.0, 0.2, 0.35, 0.5, 0.7, 0.9, 1.15, 1.5, 2.0, 2.7, 3.6, 5.0};  // pixels
-constexpr int kCellsMost = 64;           // of the other axis, to fit lines on: more add little
+constexpr int kCellsMost = 40;           // of the other axis, to fit lines on: more add little
 constexpr double kResidualFloor = 1e-3;  // squared levels a sample: smaller gains are rounding, not a better fit
 constexpr double kBlurMost = 0.45;       // of a cell: beyond, neighbours cannot be told apart
 
@@ -294,10 +294,10 @@ std::vector<double> best_rounded(Fit& fit, int cells, const Plane& samples) {
   Fit best = fit;
   double least = flat.residual(best.lines(cells));
   const double floor = kResidualFloor * double(samples.values.size());
-  for (int a = -16; a <= 16; ++a) {
-    for (int b = -16; b <= 16; ++b) {
+  for (int a = -10; a <= 10; ++a) {
+    for (int b = -10; b <= 10; ++b) {
       Fit next = fit;
-      next.first += a * 0.05, next.last += b * 0.05;
+      next.first += a * 0.08, next.last += b * 0.08;
       const double residual = flat.residual(next.lines(cells));
       if (residual < least * (1 - 1e-6) - floor) least = residual, best = next;
     }

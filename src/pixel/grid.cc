@@ -54,24 +54,19 @@ GridAxis axis_of(const Comb& comb, int length) {
   return axis;
 }
 
-Status check_options(const Picture& picture, const GridOptions& options) {
-  if (picture.width < 8 || picture.height < 8) {
-    return fail(Errc::invalid,
-                fmt::format("a picture of {}x{} is too small to show a grid", picture.width, picture.height),
+Status check_options(int width, int height, const GridOptions& options) {
+  if (width < 8 || height < 8) {
+    return fail(Errc::invalid, fmt::format("a picture of {}x{} is too small to show a grid", width, height),
                 "give one of at least 8x8 pixels");
   }
-  if (options.columns < 0 || options.rows < 0 || options.columns > picture.width / 2 ||
-      options.rows > picture.height / 2) {
-    return fail(
-        Errc::invalid,
-        fmt::format("size {}x{} does not fit a picture of {}x{}", options.columns, options.rows, picture.width,
-                    picture.height),
-        fmt::format("each cell must cover 2 pixels or more, so at most {}x{}", picture.width / 2, picture.height / 2));
-  }
-  if (options.hint != 0 && (options.hint < 2 || options.hint > std::min(picture.width, picture.height))) {
+  if (options.columns < 0 || options.rows < 0 || options.columns > width / 2 || options.rows > height / 2) {
     return fail(Errc::invalid,
-                fmt::format("a cell of {} pixels is impossible in a picture of {}x{}", options.hint, picture.width,
-                            picture.height),
+                fmt::format("size {}x{} does not fit a picture of {}x{}", options.columns, options.rows, width, height),
+                fmt::format("each cell must cover 2 pixels or more, so at most {}x{}", width / 2, height / 2));
+  }
+  if (options.hint != 0 && (options.hint < 2 || options.hint > std::min(width, height))) {
+    return fail(Errc::invalid,
+                fmt::format("a cell of {} pixels is impossible in a picture of {}x{}", options.hint, width, height),
                 "give the width of a cell in pixels, 2 or more");
   }
   return {};
@@ -132,19 +127,6 @@ std::vector<Comb> candidates(const EdgeHistogram& edges, const GridOptions& opti
   double shortest = options.cell_min, longest = std::min(options.cell_max, edges.length / 4.0);
   if (options.hint > 0) shortest = options.hint * 0.8, longest = options.hint * 1.25;
   return find_combs(edges, shortest, std::max(longest, shortest), 12);
-}
-
-// The picture with its columns as columns, and turned, so that each axis can be read along rows.
-struct Views {
-  Planes upright, turned;
-};
-
-Views views_of(Planes planes) {
-  Views views;
-  views.turned.opaque = planes.opaque;
-  for (size_t c = 0; c < size_t(planes.channels()); ++c) views.turned.channel[c] = transposed(planes.channel[c]);
-  views.upright = std::move(planes);
-  return views;
 }
 
 Planes halved(const Planes& planes) {
@@ -225,11 +207,15 @@ Decision choose_at_half(const Views& views, GridOptions options) {
 }  // namespace
 
 Result<Grid> find_grid(const Picture& picture, const GridOptions& options) {
-  SPARKY_TRY(check_options(picture, options));
-  const Views views = views_of(to_planes(picture));
+  return find_grid(views_of(to_planes(picture)), options);
+}
+
+Result<Grid> find_grid(const Views& views, const GridOptions& options) {
+  const int width = views.upright.channel[0].columns, height = views.upright.channel[0].rows;
+  SPARKY_TRY(check_options(width, height, options));
   Decision decision = choose(views, options);
   const auto evidence = [](const Choice& c) { return std::min(c.x.score, c.y.score); };
-  if (evidence(decision.best) < kEvidenceWeak && std::min(picture.width, picture.height) >= 64) {
+  if (evidence(decision.best) < kEvidenceWeak && std::min(width, height) >= 64) {
     const Decision half = choose_at_half(views, options);
     if (evidence(half.best) > evidence(decision.best)) decision = half;
   }
@@ -237,8 +223,8 @@ Result<Grid> find_grid(const Picture& picture, const GridOptions& options) {
   if (best.score < -1e8) return fail(Errc::unavailable, "the picture shows no edges, so no grid");
 
   Grid grid;
-  grid.x = axis_of(best.x, picture.width);
-  grid.y = axis_of(best.y, picture.height);
+  grid.x = axis_of(best.x, width);
+  grid.y = axis_of(best.y, height);
   const std::vector<Plane> samples_y = condensed(views.upright, grid.x.lines);
   fit_axis(grid.y, samples_y);
   const std::vector<Plane> samples_x = condensed(views.turned, grid.y.lines);

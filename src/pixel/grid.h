@@ -15,6 +15,8 @@
 
 namespace sparky::pixel {
 
+struct Views;  // pixel/planes.h
+
 // One axis of a grid: the lines, ascending, in pixels from the left or top edge. Cell i lies between lines[i] and
 // lines[i + 1]. The first and last may lie outside the picture by up to half a cell.
 struct GridAxis {
@@ -42,5 +44,6 @@ struct GridOptions {
 // Errc::invalid for a picture under 8 pixels a side or impossible options; Errc::unavailable, with the reason, when
 // the picture shows no grid (a photograph, a gradient, noise, or pixel art already at its true size).
 Result<Grid> find_grid(const Picture& picture, const GridOptions& options = {});
+Result<Grid> find_grid(const Views& views, const GridOptions& options);  // of a picture that is in planes already
 
 }  // namespace sparky::pixel

@@ -1,6 +1,7 @@
 // Picture: 8-bit RGBA pixels in rows from the top left, alpha not premultiplied. What every pixel function takes and
 // gives.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 

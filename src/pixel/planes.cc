@@ -28,6 +28,14 @@ Planes to_planes(const Picture& picture) {
   return planes;
 }
 
+Views views_of(Planes planes) {
+  Views views;
+  views.turned.opaque = planes.opaque;
+  for (size_t c = 0; c < size_t(planes.channels()); ++c) views.turned.channel[c] = transposed(planes.channel[c]);
+  views.upright = std::move(planes);
+  return views;
+}
+
 Rgba to_color(float luma, float blue, float red, float alpha) {
   const auto byte = [](float v) { return uint8_t(std::clamp(std::lround(v), 0l, 255l)); };
   const uint8_t a = byte(alpha);

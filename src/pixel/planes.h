@@ -28,6 +28,13 @@ struct Planes {
 };
 
 Planes to_planes(const Picture& picture);
+
+// A picture with its columns as columns, and turned, so that each axis can be read along rows.
+struct Views {
+  Planes upright, turned;
+};
+Views views_of(Planes planes);
+
 // The colour of one sample in planes' terms; clamps, rounds, and gives {0,0,0,0} where alpha rounds to 0.
 Rgba to_color(float luma, float blue, float red, float alpha);
 Plane transposed(const Plane& plane);

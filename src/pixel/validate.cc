@@ -18,7 +18,7 @@ namespace {
 
 class Findings {
  public:
-  void add(const Sprite& sprite, std::string rule, std::string message, std::string help = {}) {
+  void add(const SpriteFile& sprite, std::string rule, std::string message, std::string help = {}) {
     found_.push_back({std::move(rule), {Severity::error, sprite.file, 0, 0, std::move(message), std::move(help)}});
   }
   std::vector<Finding> take() { return std::move(found_); }
@@ -27,7 +27,7 @@ class Findings {
   std::vector<Finding> found_;
 };
 
-void check_name(const Sprite& sprite, const Profile& profile, Findings& out) {
+void check_name(const SpriteFile& sprite, const Profile& profile, Findings& out) {
   if (profile.name_pattern.empty()) return;
   // A long name against a careless pattern could take for ever; file systems stop at 255 anyway.
   const bool fits = sprite.stem.size() <= 255 && std::regex_match(sprite.stem, std::regex(profile.name_pattern));
@@ -36,7 +36,7 @@ void check_name(const Sprite& sprite, const Profile& profile, Findings& out) {
           "name it category_name[_variant][_frame], such as character_knight_walk_01");
 }
 
-void check_size(const Sprite& sprite, const Profile& profile, Findings& out) {
+void check_size(const SpriteFile& sprite, const Profile& profile, Findings& out) {
   const int width = sprite.picture.width, height = sprite.picture.height;
   const auto side = [&](const char* what, int size, int least, int most) {
     if (least > 0 && size < least) {
@@ -64,7 +64,7 @@ void check_size(const Sprite& sprite, const Profile& profile, Findings& out) {
   }
 }
 
-void check_colors(const Sprite& sprite, const Profile& profile, Findings& out) {
+void check_colors(const SpriteFile& sprite, const Profile& profile, Findings& out) {
   const auto& pixels = sprite.picture.pixels;
   const auto half = std::ranges::count_if(pixels, [](Rgba p) { return p.a != 0 && p.a != 255; });
   const auto clear = std::ranges::count_if(pixels, [](Rgba p) { return p.a == 0; });
@@ -110,8 +110,8 @@ std::set<Rgba> colors_of(const Picture& picture) {
 }
 
 // `frames` by their number; at least one.
-void check_frames(const std::map<int, const Sprite*>& frames, const Profile& profile, Findings& out) {
-  const Sprite& first = *frames.begin()->second;
+void check_frames(const std::map<int, const SpriteFile*>& frames, const Profile& profile, Findings& out) {
+  const SpriteFile& first = *frames.begin()->second;
   const int low = frames.begin()->first, high = frames.rbegin()->first;
   if (profile.frames_min > 0 && int(frames.size()) < profile.frames_min) {
     out.add(first, "frames_min", fmt::format("{} frames, {} are the least", frames.size(), profile.frames_min));
@@ -169,10 +169,10 @@ SpriteName parse_sprite_name(std::string_view stem) {
   return out;
 }
 
-std::vector<Finding> validate(std::span<const Sprite> sprites, const Profile& profile) {
+std::vector<Finding> validate(std::span<const SpriteFile> sprites, const Profile& profile) {
   Findings out;
-  std::map<std::string, std::map<int, const Sprite*>> animations;
-  for (const Sprite& sprite : sprites) {
+  std::map<std::string, std::map<int, const SpriteFile*>> animations;
+  for (const SpriteFile& sprite : sprites) {
     check_name(sprite, profile, out);
     check_size(sprite, profile, out);
     check_colors(sprite, profile, out);

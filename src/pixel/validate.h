@@ -49,7 +49,7 @@ struct SpriteName {
 };
 SpriteName parse_sprite_name(std::string_view stem);
 
-struct Sprite {
+struct SpriteFile {
   std::string file;  // as shown to people
   std::string stem;  // its name without ".png"
   Picture picture;
@@ -61,6 +61,6 @@ struct Finding {
   Diagnostic diagnostic;
 };
 // Every rule that a sprite breaks, in the order of the sprites.
-std::vector<Finding> validate(std::span<const Sprite> sprites, const Profile& profile);
+std::vector<Finding> validate(std::span<const SpriteFile> sprites, const Profile& profile);
 
 }  // namespace sparky::pixel

@@ -7,11 +7,11 @@
 namespace sparky::pixel {
 namespace {
 
-Sprite sprite(const std::string& stem, int width = 4, int height = 4, Rgba color = {200, 10, 10, 255}) {
+SpriteFile sprite(const std::string& stem, int width = 4, int height = 4, Rgba color = {200, 10, 10, 255}) {
   return {stem + ".png", stem, Picture(width, height, color), 100};
 }
 
-std::vector<std::string> rules(const std::vector<Sprite>& sprites, const Profile& profile) {
+std::vector<std::string> rules(const std::vector<SpriteFile>& sprites, const Profile& profile) {
   std::vector<std::string> out;
   for (const Finding& f : validate(sprites, profile)) out.push_back(f.rule);
   return out;
@@ -34,9 +34,9 @@ TEST(SpriteName, ReadsCategoryVariantAndFrame) {
 
 TEST(Validate, PassesGoodSpritesByEveryBuiltinProfile) {
   for (const Profile& profile : builtin_profiles()) {
-    const std::vector<Sprite> good = {sprite("ui_health_bar_empty", 16, 16),
-                                      sprite("character_knight_walk_left_0001", 8, 8),
-                                      sprite("character_knight_walk_left_0002", 8, 8)};
+    const std::vector<SpriteFile> good = {sprite("ui_health_bar_empty", 16, 16),
+                                          sprite("character_knight_walk_left_0001", 8, 8),
+                                          sprite("character_knight_walk_left_0002", 8, 8)};
     EXPECT_EQ(rules(good, profile), Rules{}) << profile.name;
   }
 }
@@ -54,7 +54,7 @@ TEST(Validate, FindsEachBrokenRule) {
   EXPECT_EQ(rules({sprite("a", 4, 4, {1, 1, 1, 90})}, {.binary_alpha = true}), Rules{"binary_alpha"});
   EXPECT_EQ(rules({sprite("a", 4, 4, {1, 1, 1, 90})}, {.opaque = true}), Rules{"opaque"});
   EXPECT_EQ(rules({sprite("a")}, {.file_bytes_max = 99}), Rules{"file_bytes_max"});
-  Sprite colorful = sprite("a");
+  SpriteFile colorful = sprite("a");
   colorful.picture.at(1, 1) = {1, 2, 3, 255};
   EXPECT_EQ(rules({colorful}, {.colors_max = 1}), Rules{"colors_max"});
   EXPECT_EQ(rules({colorful}, {.colors_max = 2}), Rules{});
@@ -66,18 +66,18 @@ TEST(Validate, HoldsTheFramesOfAnAnimationTogether) {
   EXPECT_EQ(rules({sprite("a_b_1"), sprite("a_b_01")}, {}), Rules{"frames_numbered"});
   EXPECT_EQ(rules({sprite("a_b_1"), sprite("a_b_2", 5, 4)}, {.frames_same_size = true}), Rules{"frames_same_size"});
   EXPECT_EQ(rules({sprite("a_b_1")}, {.frames_min = 2}), Rules{"frames_min"});
-  Sprite strange = sprite("a_b_2");
+  SpriteFile strange = sprite("a_b_2");
   strange.picture.at(0, 0) = {0, 0, 9, 255};
   EXPECT_EQ(rules({sprite("a_b_1"), strange}, {.palette_drift_max = 0}), Rules{"palette_drift_max"});
   EXPECT_EQ(rules({sprite("a_b_1"), strange}, {.palette_drift_max = 1}), Rules{});
-  Sprite jumping = sprite("a_b_2");
+  SpriteFile jumping = sprite("a_b_2");
   for (int x = 0; x < 4; ++x) jumping.picture.at(x, 3) = {};
   EXPECT_EQ(rules({sprite("a_b_1"), jumping}, {.baseline_drift_max = 0}), Rules{"baseline_drift_max"});
   EXPECT_EQ(rules({sprite("a_b_1"), jumping}, {.baseline_drift_max = 1}), Rules{});
 }
 
 TEST(Validate, SeesSeams) {
-  Sprite tile = sprite("a", 8, 8);
+  SpriteFile tile = sprite("a", 8, 8);
   for (int y = 0; y < 8; ++y) {
     for (int x = 0; x < 8; ++x) tile.picture.at(x, y) = {uint8_t(x * 30), 0, 0, 255};
   }

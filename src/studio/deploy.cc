@@ -33,7 +33,7 @@ constexpr const char* kRecord = "deployment.json";  // in a backup: what its dep
 
 // A sprite ready to be written.
 struct Ready {
-  pixel::Sprite sprite;
+  pixel::SpriteFile sprite;
   std::string source, path, bytes;
   pixel::Text text;  // of the source PNG: prompt, workflow, lora
   Action action = Action::created;
@@ -60,14 +60,13 @@ Result<std::vector<fs::path>> sprite_files(const std::vector<fs::path>& given) {
   return out;
 }
 
-// Lower case, words joined by '_', with the category before it if it has none.
+// Lower case, words joined by '_', with the category before it unless it is there.
 std::string deployed_stem(const fs::path& file, const std::string& category) {
   std::string stem = lower(file.stem().string());
   for (char& c : stem) {
     if (c == ' ' || c == '-' || c == '.') c = '_';
   }
-  const bool has_category = !pixel::parse_sprite_name(stem).category.empty();
-  return category.empty() || has_category ? stem : category + "_" + stem;
+  return category.empty() || stem.starts_with(category + "_") ? stem : category + "_" + stem;
 }
 
 Result<std::vector<Ready>> prepare(const DeployOptions& options) {
@@ -295,7 +294,7 @@ pixel::Picture process(const pixel::Picture& picture, Preset preset) {
 Result<Deployment> deploy(const DeployOptions& options, Time time) {
   SPARKY_ASSIGN(std::vector<Ready> sprites, prepare(options));
   Deployment out;
-  std::vector<pixel::Sprite> to_check;
+  std::vector<pixel::SpriteFile> to_check;
   for (const Ready& ready : sprites) to_check.push_back(ready.sprite);
   out.findings = pixel::validate(to_check, options.profile);
 

@@ -33,7 +33,7 @@ struct DeployOptions {
   std::vector<std::filesystem::path> sprites;  // files, or directories whose *.png are taken
   pixel::Profile profile;                      // what sprites must fulfil
   Preset preset = Preset::minimal;
-  std::string category;  // put before names that have none
+  std::string category;  // put before names that do not begin with it
   bool dry_run = false;
   Duration patience = std::chrono::seconds(30);  // how long to wait for another deployment to end
 };

@@ -129,11 +129,11 @@ TEST_F(Deploy, WritesNothingWhenASpriteIsNotValid) {
   EXPECT_FALSE(fs::exists(game / "assets"));
 }
 
-TEST_F(Deploy, PutsTheCategoryBeforeNamesWithoutOne) {
-  DeployOptions o = options({draw("Dark-Knight", 100), draw("bat", 3)});
+TEST_F(Deploy, PutsTheCategoryBeforeNamesThatLackIt) {
+  DeployOptions o = options({draw("Dark-Knight", 100), draw("monster_bat", 3)});
   o.category = "monster";
   ASSERT_TRUE(deploy(o, time));
-  EXPECT_EQ(names(), (Names{"dark_knight", "monster_bat"}));
+  EXPECT_EQ(names(), (Names{"monster_bat", "monster_dark_knight"}));
 }
 
 TEST_F(Deploy, DryRunTouchesNothing) {
