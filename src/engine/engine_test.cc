@@ -254,6 +254,24 @@ TEST(Engine, ManualWorkWaitsForAPersonWithoutASlot) {
   EXPECT_EQ(b.stage("A"), Stage::completed);
 }
 
+TEST(Engine, ATypeOfAgentAloneCarriesOutNothing) {
+  Bench b;
+  auto& w = b.add("a");
+  w.run.clear();
+  w.accept_exit_status = false;
+  w.agents = {"rust-pro"};
+  w.criteria.push_back({.text = "it is good", .manual = true});
+  b.start();
+  EXPECT_EQ(b.stage("a"), Stage::deciding) << "no profile is there to do it: a person decides";
+  EXPECT_TRUE(b.running().empty());
+
+  Bench with_profile;
+  with_profile.plan.agents_toml = "[agents.rust-pro]\n";
+  with_profile.plan.workstreams = b.plan.workstreams;
+  with_profile.start();
+  EXPECT_EQ(with_profile.stage("a"), Stage::running);
+}
+
 TEST(Engine, StaleReportsChangeNothing) {
   Bench b;
   b.add("A").retries.max = 5;

@@ -44,7 +44,8 @@ const std::string& Run::id_of(NodeId n) const {
 
 bool Run::has_work(NodeId n) const {
   auto* w = workstream(n);
-  return w && (!w->run.empty() || !w->agents.empty());
+  // A type of agent alone carries out nothing: without profiles in the plan its criteria go to a person.
+  return w && (!w->run.empty() || (!w->agents.empty() && !plan->agents_toml.empty()));
 }
 
 const Run* State::run(RunId id) const {
