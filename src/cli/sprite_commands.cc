@@ -178,7 +178,7 @@ Status generate(const GenerateOptions& given, Context& context) {
 void add_generate(CLI::App& app, Context& context) {
   auto o = std::make_shared<GenerateOptions>();
   auto& r = o->request;
-  auto* cmd = app.add_subcommand("generate", "draw sprites from a prompt, with the model that ships with Sparky");
+  auto* cmd = app.add_subcommand("generate", "draw sprites from a prompt, with a model that Sparky trained");
   cmd->add_option("prompt", r.prompt, "what to draw: \"a red dragon\"");
   cmd->add_option("-o,--out", o->out,
                   "the PNG to write; with --count: NAME-1.png, … (default: outputs/PROMPT-SEED.png)");
