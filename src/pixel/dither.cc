@@ -22,30 +22,20 @@ size_t nearest(const std::vector<Entry>& entries, OkLab color) {
   return best;
 }
 
-// The two colours whose mixture comes nearest to one colour, and the share of the second.
-struct Mixture {
-  size_t first = 0, second = 0;
-  float share = 0;  // 0 to 0.5
-};
+// Colours that together have the wanted colour as their mean, from dark to light: each next one makes up for the error
+// of those before it (Thomas Knoll's pattern dithering). With a strength of 0 all are the nearest colour.
+constexpr size_t kPattern = 32;
+using Pattern = std::array<uint16_t, kPattern>;  // indices of entries
 
-Mixture mix(const std::vector<Entry>& entries, OkLab color) {
-  Mixture out;
-  out.first = out.second = nearest(entries, color);
-  OkLab from = entries[out.first].lab;
-  float best = distance2(color, from);
-  for (size_t i = 0; i < entries.size(); ++i) {
-    OkLab step = entries[i].lab - from;
-    float length2 = dot(step, step);
-    if (length2 == 0) continue;
-    float share = std::clamp(dot(color - from, step) / length2, 0.0f, 0.5f);
-    // A pattern of two colours far apart is noisy: the further, the more it must gain.
-    float cost = distance2(color, from + step * share) + 0.1f * share * (1 - share) * length2;
-    if (cost < best) {
-      best = cost;
-      out.second = i;
-      out.share = share;
-    }
+Pattern make_pattern(const std::vector<Entry>& entries, OkLab color, float strength) {
+  Pattern out{};
+  OkLab error;
+  for (auto& index : out) {
+    size_t best = nearest(entries, color + error * strength);
+    index = uint16_t(best);
+    error = error + color - entries[best].lab;
   }
+  std::ranges::stable_sort(out, {}, [&](uint16_t i) { return std::pair(entries[i].lab.l, i); });
   return out;
 }
 
@@ -152,20 +142,29 @@ const Thresholds& thresholds(Dither dither) {
   return blue;
 }
 
-Picture ordered(const Picture& in, const std::vector<Entry>& entries, const Thresholds* pattern, float strength) {
-  std::unordered_map<uint32_t, Mixture> mixtures;
+Picture undithered(const Picture& in, const std::vector<Entry>& entries) {
+  std::unordered_map<uint32_t, size_t> known;
+  Picture out = in;
+  for (Rgba& c : out.pixels) {
+    if (c.a == 0) continue;
+    auto [it, fresh] = known.try_emplace(key({c.r, c.g, c.b, 255}));
+    if (fresh) it->second = nearest(entries, to_oklab(c));
+    Rgba to = entries[it->second].color;
+    c = {to.r, to.g, to.b, c.a};
+  }
+  return out;
+}
+
+Picture ordered(const Picture& in, const std::vector<Entry>& entries, const Thresholds& thresholds, float strength) {
+  std::unordered_map<uint32_t, Pattern> patterns;
   Picture out = in;
   for (int y = 0; y < in.height; ++y)
     for (int x = 0; x < in.width; ++x) {
       Rgba& c = out.at(x, y);
       if (c.a == 0) continue;
-      auto [it, fresh] = mixtures.try_emplace(key({c.r, c.g, c.b, 255}));
-      if (fresh) {
-        size_t best = nearest(entries, to_oklab(c));
-        it->second = pattern ? mix(entries, to_oklab(c)) : Mixture{best, best, 0};
-      }
-      auto& [first, second, share] = it->second;
-      Rgba to = entries[pattern && share * strength > pattern->at(x, y) ? second : first].color;
+      auto [it, fresh] = patterns.try_emplace(key({c.r, c.g, c.b, 255}));
+      if (fresh) it->second = make_pattern(entries, to_oklab(c), strength);
+      Rgba to = entries[it->second[size_t(thresholds.at(x, y) * kPattern)]].color;
       c = {to.r, to.g, to.b, c.a};
     }
   return out;
@@ -208,8 +207,8 @@ Result<Picture> remap(const Picture& picture, const Palette& palette, RemapOptio
     return fail(Errc::invalid, "the palette has no colour", "name one that has (sparky palette list)");
   float strength = std::clamp(options.strength, 0.0f, 1.0f);
   if (options.dither == Dither::floyd_steinberg && strength > 0) return diffused(picture, entries, strength);
-  bool patterned = options.dither != Dither::none && options.dither != Dither::floyd_steinberg;
-  return ordered(picture, entries, patterned ? &thresholds(options.dither) : nullptr, strength);
+  if (options.dither == Dither::none || strength == 0) return undithered(picture, entries);
+  return ordered(picture, entries, thresholds(options.dither), strength);
 }
 
 }  // namespace sparky::pixel
