@@ -15,7 +15,6 @@ namespace {
 
 constexpr Setting table[] = {
     {"run.jobs", Kind::integer, "0", "How many attempts run at once; 0: one per core.", 0, 4096},
-    {"run.stall", Kind::duration, "24h", "No progress for so long raises an escalation.", 0, 0},
     {"run.snapshot_every", Kind::duration, "4h", "How often a status snapshot is written to .sparky/status/.", 0, 0},
     {"run.notify", Kind::text, "", "Shell command run on escalation, decision and end, unless the plan has one.", 0, 0},
     {"run.log_max_mb", Kind::integer, "16", "An attempt's log keeps its first and last half of this size (MiB).", 1,
@@ -24,12 +23,6 @@ constexpr Setting table[] = {
     {"serve.pub", Kind::text, "tcp://127.0.0.1:5556", "Where it publishes the compatible updates.", 0, 0},
     {"serve.events", Kind::text, "tcp://127.0.0.1:5557", "Where it publishes the full event stream.", 0, 0},
     {"serve.workers", Kind::text, "", "Where workers on other machines connect; empty: local ones only.", 0, 0},
-    {"serve.http", Kind::text, "127.0.0.1:8000", "Where /metrics and /healthz are served; empty: nowhere.", 0, 0},
-    {"models.dir", Kind::text, "models", "Where models are looked for, relative to the project.", 0, 0},
-    {"outputs.dir", Kind::text, "outputs", "Where the studio puts what it makes, relative to the project.", 0, 0},
-    {"comfyui.url", Kind::text, "http://127.0.0.1:8188", "The ComfyUI that SDXL jobs are sent to.", 0, 0},
-    {"observability.prometheus_url", Kind::text, "http://127.0.0.1:9090", "Shown by `sparky doctor`.", 0, 0},
-    {"observability.grafana_url", Kind::text, "http://127.0.0.1:3000", "Shown by `sparky doctor`.", 0, 0},
 };
 
 // How a valid value is written in TOML.

@@ -31,17 +31,17 @@ TEST_F(ConfigTest, EverySettingHasAValidDefault) {
 }
 
 TEST_F(ConfigTest, EnvironmentGoesOverFile) {
-  write("[run]\njobs = 3\nstall = \"2h\"\n");
+  write("[run]\njobs = 3\nsnapshot_every = \"2h\"\n");
   auto loaded = load_with({"SPARKY_RUN_JOBS=7", "HOME=/nowhere"});
   EXPECT_TRUE(loaded.found.empty());
   EXPECT_EQ(loaded.config.integer("run.jobs"), 7);
   EXPECT_EQ(loaded.config.value("run.jobs").source, Source::environment);
-  EXPECT_EQ(loaded.config.duration("run.stall"), std::chrono::hours(2));
-  EXPECT_EQ(loaded.config.value("run.stall").source, Source::file);
+  EXPECT_EQ(loaded.config.duration("run.snapshot_every"), std::chrono::hours(2));
+  EXPECT_EQ(loaded.config.value("run.snapshot_every").source, Source::file);
 }
 
 TEST_F(ConfigTest, EveryMistakeIsNamedWithItsPlace) {
-  write("[run]\njbos = 3\njobs = \"many\"\nstall = \"soon\"\n");
+  write("[run]\njbos = 3\njobs = \"many\"\nsnapshot_every = \"soon\"\n");
   auto loaded = load_with({"SPARKY_RUN_LOG_MAX_MB=0"});
   ASSERT_EQ(loaded.found.size(), 4u);
   std::string all;
@@ -62,13 +62,13 @@ TEST_F(ConfigTest, SyntaxErrorNamesTheLine) {
 }
 
 TEST_F(ConfigTest, SetKeepsCommentsAndOrder) {
-  write("# mine\n[run]  # how\njobs = 3 # \xc3\xa9 three\n\n[comfyui]\nurl = \"http://box:8188\"\n");
+  write("# mine\n[run]  # how\njobs = 3 # \xc3\xa9 three\n\n[serve]\nreq = \"tcp://127.0.0.1:1\"\n");
   ASSERT_TRUE(set(project, "run.jobs", "12"));
-  EXPECT_EQ(file(), "# mine\n[run]  # how\njobs = 12 # \xc3\xa9 three\n\n[comfyui]\nurl = \"http://box:8188\"\n");
+  EXPECT_EQ(file(), "# mine\n[run]  # how\njobs = 12 # \xc3\xa9 three\n\n[serve]\nreq = \"tcp://127.0.0.1:1\"\n");
   ASSERT_TRUE(set(project, "run.notify", "say \"done\""));
   EXPECT_EQ(load_with({}).config.text("run.notify"), "say \"done\"");
-  ASSERT_TRUE(set(project, "models.dir", "/models \xf0\x9f\x90\x89"));
-  EXPECT_EQ(load_with({}).config.text("models.dir"), "/models \xf0\x9f\x90\x89");
+  ASSERT_TRUE(set(project, "serve.workers", "/sockets \xf0\x9f\x90\x89"));
+  EXPECT_EQ(load_with({}).config.text("serve.workers"), "/sockets \xf0\x9f\x90\x89");
   ASSERT_TRUE(set(project, "run.notify", std::nullopt));
   EXPECT_EQ(load_with({}).config.value("run.notify").source, Source::initial);
   EXPECT_NE(file().find("# mine\n[run]  # how\njobs = 12 # \xc3\xa9 three\n"), std::string::npos);
