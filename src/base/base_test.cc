@@ -73,6 +73,8 @@ TEST(Text, PrintableStopsEscapes) {
             "a\\u202eb");
 }
 
+TEST(Text, XmlIsInert) { EXPECT_EQ(escape_xml("<a b=\"c\">&\x01"), "&lt;a b=&quot;c&quot;&gt;&amp;\\x01"); }
+
 TEST(Text, NearestSuggests) {
   std::vector<std::string> names{"foundation", "model", "interface"};
   EXPECT_EQ(nearest("fundation", names), "foundation");

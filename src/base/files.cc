@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 
 namespace sparky {
 namespace fs = std::filesystem;
@@ -90,6 +91,18 @@ Status write_file_atomic(const fs::path& path, std::string_view bytes, WriteOpti
     ::unlink(temporary.c_str());
   }
   return options.sync ? sync_directory(dir) : Status{};
+}
+
+Result<TemporaryDirectory> TemporaryDirectory::make() {
+  std::error_code ec;
+  auto name = (fs::temp_directory_path(ec) / "sparky-XXXXXX").string();
+  if (!::mkdtemp(name.data())) return fail_errno(errno, "cannot make a temporary directory", "check TMPDIR");
+  return TemporaryDirectory(name);
+}
+
+TemporaryDirectory::~TemporaryDirectory() {
+  std::error_code ec;
+  if (!path_.empty()) fs::remove_all(path_, ec);
 }
 
 fs::path find_project(const fs::path& given) {

@@ -43,6 +43,20 @@ Status write_file_atomic(const std::filesystem::path& path, std::string_view byt
 
 Status make_directories(const std::filesystem::path& dir, unsigned mode = 0755);
 Status sync_directory(const std::filesystem::path& dir);
+// A new directory under the system's temporary one, removed with everything in it at the end.
+class TemporaryDirectory {
+ public:
+  static Result<TemporaryDirectory> make();
+  TemporaryDirectory(TemporaryDirectory&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  TemporaryDirectory& operator=(TemporaryDirectory&&) = delete;
+  ~TemporaryDirectory();
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  explicit TemporaryDirectory(std::filesystem::path path) : path_(std::move(path)) {}
+  std::filesystem::path path_;
+};
+
 // The project directory by Sparky's rule: `given` if not empty, else the nearest ancestor of the working directory
 // with a `.sparky/`, else the working directory.
 std::filesystem::path find_project(const std::filesystem::path& given);

@@ -57,6 +57,7 @@ Status converse(Pipe& in, Pipe& out, Pipe& err, Finished& result, const RunOptio
   while (out.read || err.read) {
     pollfd wait[] = {{in.write.get(), POLLOUT, 0}, {out.read.get(), POLLIN, 0}, {err.read.get(), POLLIN, 0}};
     auto left = std::chrono::duration_cast<Duration>(end - clock::now()).count();
+    if (options.timeout.count() == 0) left = 60'000;
     if (left <= 0) return fail(Errc::unavailable, fmt::format("it did not end within {}", human(options.timeout)));
     if (::poll(wait, 3, int(std::min<int64_t>(left, 60'000))) < 0 && errno != EINTR)
       return fail_errno(errno, "cannot wait for it");
@@ -88,7 +89,7 @@ Result<pid_t> spawn(const std::vector<std::string>& argv, const RunOptions& opti
   posix_spawnattr_init(&attributes);
   posix_spawn_file_actions_adddup2(&actions, in.read.get(), 0);
   posix_spawn_file_actions_adddup2(&actions, out.write.get(), 1);
-  posix_spawn_file_actions_adddup2(&actions, err.write.get(), 2);
+  if (!options.pass_errors) posix_spawn_file_actions_adddup2(&actions, err.write.get(), 2);
   if (!options.cwd.empty()) posix_spawn_file_actions_addchdir_np(&actions, options.cwd.c_str());
   sigset_t none, usual;
   sigemptyset(&none);
@@ -113,6 +114,7 @@ Result<pid_t> spawn(const std::vector<std::string>& argv, const RunOptions& opti
 }  // namespace
 
 Result<Finished> run_program(const std::vector<std::string>& argv, const RunOptions& options) {
+  if (argv.empty()) return fail(Errc::invalid, "no command was given");
   SPARKY_ASSIGN(auto in, make_pipe());
   SPARKY_ASSIGN(auto out, make_pipe());
   SPARKY_ASSIGN(auto err, make_pipe());

@@ -15,7 +15,8 @@ struct RunOptions {
   std::filesystem::path cwd;            // empty: this process's
   std::vector<std::string> env;         // "NAME=value" over this process's environment; "NAME" alone removes
   std::string input;                    // its standard input
-  Duration timeout{60'000};             // then its process group is killed; Errc::unavailable
+  Duration timeout{60'000};             // then its process group is killed; Errc::unavailable. 0: none
+  bool pass_errors = false;             // its standard error goes where ours goes, and `err` stays empty
   size_t output_max_bytes = 64u << 20;  // of each stream; beyond it the group is killed; Errc::full
 };
 

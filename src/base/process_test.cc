@@ -44,6 +44,15 @@ TEST(Process, TooMuchOutputIsStopped) {
   EXPECT_TRUE(done.error().is(Errc::full));
 }
 
+TEST(Process, WithoutATimeoutItWaitsAndErrorsMayPass) {
+  auto done =
+      run_program({"sh", "-c", "sleep 0.2; echo late; kill -9 $$"}, {.timeout = Duration(0), .pass_errors = true});
+  ASSERT_TRUE(done) << done.error().text();
+  EXPECT_EQ(done->code, 137);
+  EXPECT_EQ(done->out, "late\n");
+  EXPECT_TRUE(run_program({}).error().is(Errc::invalid));
+}
+
 TEST(Process, AMissingProgramIsNotFound) {
   auto done = run_program({"no such program"});
   ASSERT_FALSE(done);

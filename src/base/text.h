@@ -19,6 +19,9 @@ std::optional<size_t> invalid_utf8(std::string_view text);
 // overrides) and broken UTF-8 become visible escapes such as \x1b.
 std::string printable(std::string_view text);
 
+// Text as the content or an attribute of XML and SVG: printable(), with & < > " as entities.
+std::string escape_xml(std::string_view text);
+
 // Edit distance (Damerau-Levenshtein, adjacent swaps count 1), in bytes.
 size_t edit_distance(std::string_view a, std::string_view b);
 // The candidate nearest to a misspelt name, if it is near enough to be worth suggesting.

@@ -7,9 +7,9 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "base/process.h"
 #include "plan/toml.h"
 #include "telemetry/hardware.h"
-#include "telemetry/process.h"
 
 namespace sparky {
 namespace {
@@ -79,9 +79,9 @@ void change_value(Json& value) {
 class Foundation : public testing::Test {
  protected:
   void SetUp() override {
-    auto made = telemetry::TemporaryDirectory::make();
+    auto made = TemporaryDirectory::make();
     ASSERT_TRUE(made);
-    directory_ = std::make_unique<telemetry::TemporaryDirectory>(std::move(*made));
+    directory_ = std::make_unique<TemporaryDirectory>(std::move(*made));
     root = directory_->path() / "dgx-pixels";
     fs::copy(SPARKY_SOURCE_DIR "/plans/dgx-pixels", root, fs::copy_options::recursive);
     for (auto made_by_runs : {"bench/baselines", "repro/environment.json", "repro/result.json", "docs/hardware.md",
@@ -94,8 +94,8 @@ class Foundation : public testing::Test {
 
   // The exit status of a command in the plan's root, as a running plan would have it.
   int shell(const std::string& command) {
-    auto done = telemetry::run_process({"sh", "-c", command}, {.directory = root});
-    return done ? done->exit : -1;
+    auto done = run_program({"sh", "-c", command}, {.cwd = root, .timeout = Duration{0}});
+    return done ? done->code : -1;
   }
 
   bool testable(const plan::Criterion& criterion) {
@@ -111,7 +111,7 @@ class Foundation : public testing::Test {
     return {};
   }
 
-  std::unique_ptr<telemetry::TemporaryDirectory> directory_;
+  std::unique_ptr<TemporaryDirectory> directory_;
   fs::path root;
   plan::Parsed parsed;
   std::set<std::string> facts = telemetry::facts();

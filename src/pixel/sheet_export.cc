@@ -34,23 +34,6 @@ std::string godot_region(const SheetFrame& f) {
   return out;
 }
 
-std::string xml(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    if (c == '&')
-      out += "&amp;";
-    else if (c == '<')
-      out += "&lt;";
-    else if (c == '>')
-      out += "&gt;";
-    else if (c == '"')
-      out += "&quot;";
-    else if (static_cast<unsigned char>(c) >= ' ')
-      out += c;
-  }
-  return out;
-}
-
 // The wang id (top, top right, right, … top left; 1: terrain) of each tile of the set.
 std::vector<std::string> wang_ids(WangSet set) {
   std::vector<std::string> out;
@@ -156,12 +139,12 @@ Result<std::string> tiled_tileset(const Sheet& sheet, const TilesetOptions& o) {
 
   std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
   out += fmt::format("<tileset version=\"1.10\" tiledversion=\"1.10.2\" name=\"{}\" tilewidth=\"{}\" tileheight=\"{}\"",
-                     xml(o.name), o.tile_width, o.tile_height);
+                     escape_xml(o.name), o.tile_width, o.tile_height);
   if (o.spacing) out += fmt::format(" spacing=\"{}\"", o.spacing);
   if (o.margin) out += fmt::format(" margin=\"{}\"", o.margin);
   out += fmt::format(" tilecount=\"{}\" columns=\"{}\">\n", columns * rows, columns);
-  out +=
-      fmt::format(" <image source=\"{}\" width=\"{}\" height=\"{}\"/>\n", xml(sheet.image), sheet.width, sheet.height);
+  out += fmt::format(" <image source=\"{}\" width=\"{}\" height=\"{}\"/>\n", escape_xml(sheet.image), sheet.width,
+                     sheet.height);
   std::map<int, const Tag*> animated;
   for (auto& t : sheet.tags) animated.try_emplace(tile_of[size_t(played_frames(t).front())], &t);
   for (auto& [tile, tag] : animated) {
@@ -173,9 +156,9 @@ Result<std::string> tiled_tileset(const Sheet& sheet, const TilesetOptions& o) {
   }
   if (!ids.empty()) {
     const char* type = o.wang == WangSet::corner16 ? "corner" : o.wang == WangSet::edge16 ? "edge" : "mixed";
-    out += fmt::format(" <wangsets>\n  <wangset name=\"{}\" type=\"{}\" tile=\"-1\">\n", xml(o.name), type);
+    out += fmt::format(" <wangsets>\n  <wangset name=\"{}\" type=\"{}\" tile=\"-1\">\n", escape_xml(o.name), type);
     out += fmt::format("   <wangcolor name=\"{}\" color=\"#{:02x}{:02x}{:02x}\" tile=\"-1\" probability=\"1\"/>\n",
-                       xml(o.terrain), o.terrain_color.r, o.terrain_color.g, o.terrain_color.b);
+                       escape_xml(o.terrain), o.terrain_color.r, o.terrain_color.g, o.terrain_color.b);
     for (size_t i = 0; i < ids.size(); ++i)
       out += fmt::format("   <wangtile tileid=\"{}\" wangid=\"{}\"/>\n", tile_of[i], ids[i]);
     out += "  </wangset>\n </wangsets>\n";

@@ -88,23 +88,6 @@ std::string fitted(std::string_view text, size_t width) {
   return out;
 }
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (char c : printable(text)) {
-    if (c == '&')
-      out += "&amp;";
-    else if (c == '<')
-      out += "&lt;";
-    else if (c == '>')
-      out += "&gt;";
-    else if (c == '"')
-      out += "&quot;";
-    else
-      out += c;
-  }
-  return out;
-}
-
 // A step between grid lines that gives some ten of them: 1, 2, 5, 10, … working weeks, or days in a short plan.
 double grid_step(double days, double per_week, int lines) {
   for (double step : {1.0, 2.0})
@@ -175,8 +158,8 @@ std::string gantt_svg(const Timeline& t, const Plan& plan, size_t rows_max) {
       "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n"
       "<text x=\"16\" y=\"28\" font-size=\"18\" font-weight=\"bold\" fill=\"#222\">{2}</text>\n"
       "<text x=\"16\" y=\"50\" fill=\"#555\">as planned {3}{4} · one after the other {5} · critical path {6}</text>\n",
-      width, height, escaped(plan.name), human(t.planned), t.agents > 0 ? fmt::format(" with {} agents", t.agents) : "",
-      human(t.sequential), human(t.critical_path));
+      width, height, escape_xml(plan.name), human(t.planned),
+      t.agents > 0 ? fmt::format(" with {} agents", t.agents) : "", human(t.sequential), human(t.critical_path));
   double step = grid_step(chart.days, plan.calendar ? plan.calendar->days_per_week : 5, 10);
   for (double day = 0; day <= chart.days + 1e-9; day += step)
     out += fmt::format(
@@ -191,7 +174,7 @@ std::string gantt_svg(const Timeline& t, const Plan& plan, size_t rows_max) {
                          y, width, row_height);
     out += fmt::format("<text x=\"{}\" y=\"{}\" fill=\"#222\"{}>{}</text>\n", row.kind == Row::workstream ? 30 : 16,
                        y + 15, row.kind == Row::group ? " font-weight=\"bold\"" : "",
-                       escaped(trim(fitted(row.label, row.kind == Row::workstream ? 36 : 34))));
+                       escape_xml(trim(fitted(row.label, row.kind == Row::workstream ? 36 : 34))));
     const char* color = row.kind == Row::gate ? "#444" : colors[row.color % std::size(colors)];
     double from = x(row.start_min), solid = x(row.finish_min), to = x(row.finish_max);
     if (row.kind == Row::gate) {

@@ -4,21 +4,10 @@
 
 #include <algorithm>
 
+#include "base/random.h"
+
 namespace sparky::plan {
 namespace {
-
-// SplitMix64 (Steele, Lea, Flood 2014): the same numbers everywhere, unlike std::uniform_int_distribution.
-struct Random {
-  uint64_t state;
-  uint64_t next() {
-    uint64_t z = (state += 0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-  }
-  size_t below(size_t n) { return n == 0 ? 0 : size_t(next() % n); }
-  bool one_in(size_t n) { return below(n) == 0; }
-};
 
 std::string awkward_text(Random& random) {
   static constexpr std::string_view pieces[] = {"plain", " ", "\"",     "\\", "\n",      "\t",   "é",

@@ -7,11 +7,11 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/random.h"
 #include "pixel/files.h"
 #include "sprite/generator.h"
 #include "sprite/judges.h"
 #include "studio/dataset.h"
-#include "studio/random.h"
 
 namespace sparky::sprite {
 using pixel::Picture;
@@ -27,7 +27,7 @@ struct Asked {
 };
 
 std::vector<const Sample*> some(std::vector<const Sample*> from, size_t n, uint64_t seed) {
-  studio::Random random(seed);
+  Random random(seed);
   for (size_t i = from.size(); i > 1; --i) std::swap(from[i - 1], from[random.below(i)]);
   from.resize(std::min(n, from.size()));
   return from;

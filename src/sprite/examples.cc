@@ -10,7 +10,7 @@
 #include "studio/colors.h"
 
 namespace sparky::sprite {
-using studio::Random;
+using Random;
 
 namespace {
 

@@ -5,9 +5,9 @@
 
 #include <vector>
 
+#include "base/random.h"
 #include "sprite/network.h"
 #include "studio/dataset.h"
-#include "studio/random.h"
 #include "studio/vocabulary.h"
 
 namespace sparky::sprite {
@@ -17,7 +17,7 @@ class Drawer {
  public:
   explicit Drawer(const std::vector<studio::Sample>& samples);
   bool empty() const { return sum_ <= 0; }
-  const studio::Sample& draw(studio::Random& random) const;
+  const studio::Sample& draw(Random& random) const;
 
  private:
   const std::vector<studio::Sample>& samples_;
@@ -29,7 +29,7 @@ struct Batch {
   torch::Tensor cells;  // [B, 16, 16, 16]
   TextBatch text;
 };
-Batch make_batch(const Drawer& drawer, const studio::Vocabulary& vocabulary, int64_t size, studio::Random random);
+Batch make_batch(const Drawer& drawer, const studio::Vocabulary& vocabulary, int64_t size, Random random);
 
 // The words of all training captions, and the colour words.
 studio::Vocabulary collect_words(const studio::Dataset& dataset);

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "base/random.h"
 #include "base/text.h"
-#include "studio/random.h"
 #include "studio/vocabulary.h"
 
 namespace sparky::sprite {
@@ -31,7 +31,7 @@ std::string last_word(const std::string& text) {
 // Batches of training samples in random order, some of them mirrored.
 struct Shuffle {
   const std::vector<const Sample*>& samples;
-  studio::Random random;
+  Random random;
   std::vector<const Sample*> next(Tensor& input) {
     std::vector<const Sample*> out;
     for (int64_t i = 0; i < kBatch; ++i) out.push_back(samples[random.below(samples.size())]);
@@ -121,7 +121,7 @@ Classifier::Classifier(const std::vector<const Sample*>& train, Labels (*labels)
     questions_[q] = question;
   }
   torch::optim::AdamW adam(parameters, torch::optim::AdamWOptions(2e-3).weight_decay(0.02));
-  Shuffle shuffle{train, studio::Random(seed)};
+  Shuffle shuffle{train, Random(seed)};
   int64_t steps = int64_t(train.size()) * epochs / kBatch + 1;
   trunk_->train();
   for (int64_t step = 0; step < steps; ++step) {
@@ -185,7 +185,7 @@ Matcher::Matcher(const std::vector<const Sample*>& train, int steps, uint64_t se
   for (auto& p : project_->parameters()) parameters.push_back(p);
   parameters.push_back(scale_);
   torch::optim::AdamW adam(parameters, torch::optim::AdamWOptions(2e-3).weight_decay(0.02));
-  Shuffle shuffle{train, studio::Random(seed)};
+  Shuffle shuffle{train, Random(seed)};
   trunk_->train();
   for (int step = 0; step < steps; ++step) {
     Tensor input;

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include "studio/random.h"
+#include "base/random.h"
 
 namespace sparky::sprite {
 using torch::Tensor;
 
 Tensor noise_of(uint64_t seed) {
-  studio::Random random(seed * 0x9e3779b97f4a7c15ull + 0x51);
+  Random random(seed * 0x9e3779b97f4a7c15ull + 0x51);
   auto out = torch::empty({16, 16, 16});
   float* at = out.data_ptr<float>();
   for (int64_t i = 0; i < out.numel(); ++i) at[i] = float(random.normal());

@@ -21,7 +21,7 @@
 
 namespace sparky::sprite {
 namespace fs = std::filesystem;
-using studio::Random;
+using Random;
 using torch::Tensor;
 
 namespace {

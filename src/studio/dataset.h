@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/random.h"
 #include "pixel/picture.h"
-#include "studio/random.h"
 
 namespace sparky::studio {
 

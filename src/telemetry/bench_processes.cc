@@ -12,7 +12,6 @@
 
 #include "base/files.h"
 #include "telemetry/bench.h"
-#include "telemetry/process.h"
 
 namespace sparky::telemetry {
 namespace {

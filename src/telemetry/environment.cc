@@ -11,11 +11,12 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "base/files.h"
 #include "base/hash.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "telemetry/host.h"
-#include "telemetry/process.h"
 #include "telemetry/schema.h"
 
 namespace sparky::telemetry {
@@ -30,8 +31,8 @@ Json or_null(const std::string& text) { return text.empty() ? Json() : Json(prin
 
 // What a short tool prints; empty if it is not there, fails or hangs. LC_ALL=C: the same words everywhere.
 std::string ask(const std::vector<std::string>& argv, const fs::path& directory = {}) {
-  auto result = run_process(argv, {.directory = directory, .variables = {"LC_ALL=C"}, .timeout = 10s});
-  return result && result->exit == 0 ? result->out : std::string{};
+  auto result = run_program(argv, {.cwd = directory, .env = {"LC_ALL=C"}, .timeout = 10s});
+  return result && result->code == 0 ? result->out : std::string{};
 }
 
 std::string first_line(const std::string& text) { return std::string(trim(text.substr(0, text.find('\n')))); }

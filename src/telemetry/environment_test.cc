@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "base/process.h"
 #include "telemetry/changes.h"
-#include "telemetry/process.h"
 #include "telemetry/result.h"
 #include "telemetry/schema.h"
 
@@ -54,8 +54,8 @@ TEST(Environment, TheStateOfTheSourceIsRead) {
   auto git = [&](std::vector<std::string> arguments) {
     std::vector<std::string> argv = {"git", "-c", "user.name=t", "-c", "user.email=t@example.org"};
     argv.insert(argv.end(), arguments.begin(), arguments.end());
-    auto done = run_process(argv, {.directory = dir->path()});
-    ASSERT_TRUE(done && done->exit == 0) << arguments[0];
+    auto done = run_program(argv, {.cwd = dir->path()});
+    ASSERT_TRUE(done && done->code == 0) << arguments[0];
   };
   auto state = [&] { return read_environment(dir->path(), "1"); };
   Json none = state();
@@ -113,18 +113,6 @@ RC_GTEST_PROP(Changes, NothingChangesAgainstItself, (std::map<std::string, std::
   RC_ASSERT(compare(Json::object(), map).size() == properties.size());
 }
 
-TEST(Process, OutputStatusAndTime) {
-  auto done = run_process({"sh", "-c", "echo $X; echo no >&2; exit 7"}, {.variables = {"X=y z"}});
-  ASSERT_TRUE(done);
-  EXPECT_EQ(done->exit, 7);
-  EXPECT_EQ(done->out, "y z\n");
-  EXPECT_EQ(run_process({"sh", "-c", "kill -9 $$"})->exit, 137);
-  EXPECT_TRUE(run_process({"sparky-no-such-program"}).error().is(Errc::not_found));
-  auto late = run_process({"sh", "-c", "sleep 1000 & wait"}, {.timeout = 50ms});
-  ASSERT_FALSE(late);
-  EXPECT_TRUE(late.error().is(Errc::unavailable));
-}
-
 class Result_ : public testing::Test {
  protected:
   void SetUp() override {
@@ -135,7 +123,7 @@ class Result_ : public testing::Test {
     request = {
         .command = {"sh", "-c", "sort input > $OUT/sorted; mkdir $OUT/d; wc -c < input > $OUT/d/size; echo done"},
         .inputs = {"input"},
-        .directory = dir->path()};
+        .cwd = dir->path()};
   }
   void put(const char* name, std::string_view text) {
     ASSERT_TRUE(write_file_atomic(dir->path() / name, text, {.sync = false}));

@@ -94,27 +94,6 @@ std::string cell(std::string_view raw) {
   return out;
 }
 
-std::string xml(std::string_view raw) {
-  std::string out;
-  for (char c : printable(raw)) switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  return out;
-}
-
 // The drawing grows downwards; each function draws one part and returns the height it took.
 class Drawing {
  public:
@@ -124,7 +103,7 @@ class Drawing {
         fmt::format("<rect x='{}' y='{}' width='{}' height='{}' rx='4' fill='{}' stroke='#445'/>\n", x, y, w, h, fill);
   }
   void label(int x, int y, std::string_view what, int size = 12) {
-    body_ += fmt::format("<text x='{}' y='{}' font-size='{}'>{}</text>\n", x, y, size, xml(what));
+    body_ += fmt::format("<text x='{}' y='{}' font-size='{}'>{}</text>\n", x, y, size, escape_xml(what));
   }
   std::string finish(int height) const {
     return fmt::format(

@@ -9,8 +9,8 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "base/process.h"
 #include "telemetry/host.h"
-#include "telemetry/process.h"
 
 namespace sparky::telemetry {
 namespace {
@@ -81,9 +81,9 @@ TEST(Metrics, PromtoolFindsNoFault) {
       << text;
   auto dir = TemporaryDirectory::make();
   ASSERT_TRUE(write_file_atomic(dir->path() / "metrics", text, {.sync = false}));
-  auto checked = run_process({"sh", "-c", "promtool check metrics < metrics 2>&1"}, {.directory = dir->path()});
+  auto checked = run_program({"sh", "-c", "promtool check metrics < metrics 2>&1"}, {.cwd = dir->path()});
   ASSERT_TRUE(checked);
-  EXPECT_EQ(checked->exit, 0) << checked->out;
+  EXPECT_EQ(checked->code, 0) << checked->out;
 }
 
 TEST(Metrics, UnifiedMemoryShowsNoUse) {

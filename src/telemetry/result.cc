@@ -7,10 +7,10 @@
 
 #include "base/files.h"
 #include "base/hash.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "telemetry/environment.h"
-#include "telemetry/process.h"
 #include "telemetry/schema.h"
 
 namespace sparky::telemetry {
@@ -35,12 +35,13 @@ Result<Digested> digest(const fs::path& file) {
 
 Result<Made> run_once(const std::vector<std::string>& command, const fs::path& directory) {
   SPARKY_ASSIGN(auto out, TemporaryDirectory::make());
-  SPARKY_ASSIGN(
-      auto result,
-      run_process(command, {.directory = directory, .variables = {"OUT=" + out.path().string()}, .quiet = false}));
-  if (result.exit != 0)
+  SPARKY_ASSIGN(auto result, run_program(command, {.cwd = directory,
+                                                   .env = {"OUT=" + out.path().string()},
+                                                   .timeout = Duration{0},
+                                                   .pass_errors = true}));
+  if (result.code != 0)
     return fail(Errc::unavailable,
-                fmt::format("the command ended with status {}: {}", result.exit, join(command, " ")));
+                fmt::format("the command ended with status {}: {}", result.code, join(command, " ")));
   Made made = {{"stdout", {sha256_hex(result.out), result.out.size()}}};
   std::error_code ec;
   for (fs::recursive_directory_iterator it(out.path(), ec), end; !ec && it != end; it.increment(ec))

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "base/random.h"
 #include "engine/input.h"
-#include "engine/sim/random.h"
 
 namespace sparky::engine::sim {
 

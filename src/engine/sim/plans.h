@@ -1,6 +1,6 @@
 // Plans for the simulator: every feature of a plan that the engine acts on, in random mixtures.
 #pragma once
-#include "engine/sim/random.h"
+#include "base/random.h"
 #include "plan/plan.h"
 
 namespace sparky::engine::sim {

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "base/random.h"
 #include "engine/engine.h"
 #include "engine/sim/checker.h"
 #include "engine/sim/executor.h"
-#include "engine/sim/random.h"
 
 namespace sparky::engine::sim {
 

@@ -1,10 +1,10 @@
 // Random: a small generator whose numbers are the same on every platform (SplitMix64; Steele, Lea and Flood 2014).
-// The standard's distributions differ between libraries, so the few that the studio needs stand here.
+// The standard's distributions differ between libraries, so the few that Sparky needs stand here.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 
-namespace sparky::studio {
+namespace sparky {
 
 class Random {
  public:
@@ -17,8 +17,14 @@ class Random {
   }
   double unit() { return double(next() >> 11) * 0x1p-53; }  // [0, 1)
   bool chance(double p) { return unit() < p; }
-  size_t below(size_t n) { return size_t(unit() * double(n)); }  // n > 0
-  double normal();                                               // mean 0, variance 1 (Box-Muller)
+  bool percent(double p) { return chance(p / 100); }
+  size_t below(size_t n) { return size_t(unit() * double(n)); }  // 0 for n = 0
+  bool one_in(size_t n) { return below(n) == 0; }
+  template <class Container>
+  auto& pick(Container& c) {  // one of its elements; it has some
+    return c[below(c.size())];
+  }
+  double normal();  // mean 0, variance 1 (Box-Muller)
   uint64_t state() const { return state_; }
   void set_state(uint64_t s) { state_ = s; }
 
@@ -26,4 +32,4 @@ class Random {
   uint64_t state_;
 };
 
-}  // namespace sparky::studio
+}  // namespace sparky
