@@ -175,7 +175,7 @@ std::string to_msgpack(const Json& value) {
   return out;
 }
 
-std::string to_json(const Json& value, int indent) {
+std::string json_text(const Json& value, int indent) {
   return value.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 

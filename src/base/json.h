@@ -23,7 +23,8 @@ struct DecodeLimits {
 Result<Json> parse_json(std::string_view text, DecodeLimits limits = {});  // error: line:col and what was expected
 Result<Json> parse_msgpack(std::string_view bytes, DecodeLimits limits = {});
 std::string to_msgpack(const Json& value);
-// Invalid UTF-8 is replaced, never thrown at.
-std::string to_json(const Json& value, int indent = -1);
+// Named apart from the library's own to_json, which argument lookup would find. Invalid UTF-8 is replaced, never
+// thrown at.
+std::string json_text(const Json& value, int indent = -1);
 
 }  // namespace sparky

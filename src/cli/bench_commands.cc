@@ -59,7 +59,7 @@ Status run_bench(const BenchCommandOptions& o, const Context& context) {
   if (!o.output.empty()) SPARKY_TRY(write_document(o.output, now));
   if (!o.markdown.empty()) SPARKY_TRY(write_text(o.markdown, telemetry::bench_markdown(now)));
   if (context.json)
-    fmt::print("{}\n", to_json(now, 2));
+    fmt::print("{}\n", json_text(now, 2));
   else if (o.markdown.empty())
     fmt::print("{}", telemetry::bench_text(now));
   if (!o.verify.empty()) SPARKY_TRY(verify_benchmarks(o.verify));

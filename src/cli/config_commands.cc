@@ -30,7 +30,7 @@ int list(const Context& context) {
   if (context.json) {
     Json all = Json::array();
     for (auto& s : config::settings()) all.push_back(to_json(s, values.value(s.key)));
-    fmt::print("{}\n", sparky::to_json(Json{{"file", config::file_of(project).string()}, {"settings", all}}, 2));
+    fmt::print("{}\n", json_text(Json{{"file", config::file_of(project).string()}, {"settings", all}}, 2));
   } else {
     fmt::print("# {}\n", printable(config::file_of(project).string()));
     for (auto& s : config::settings()) {
@@ -49,7 +49,7 @@ int get(const Context& context, const std::string& key) {
   auto loaded = config::load(find_project(context.project));
   auto& value = loaded.config.value(key);
   if (context.json)
-    fmt::print("{}\n", sparky::to_json(to_json(*setting, value), 2));
+    fmt::print("{}\n", json_text(to_json(*setting, value), 2));
   else
     fmt::print("{}\n", value.text);
   return done;

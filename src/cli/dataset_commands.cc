@@ -37,11 +37,11 @@ Status build(const BuildOptions& o, const Context& context) {
   for (const auto& s : built.dataset.samples) ++kinds[s.kind], test += s.test;
   for (const auto& d : built.dropped) ++reasons[d.reason.substr(0, d.reason.find_first_of(":0123456789"))];
   if (context.json) {
-    std::cout << to_json(Json{{"dataset", o.out},
-                              {"samples", built.dataset.samples.size()},
-                              {"test", test},
-                              {"kinds", kinds},
-                              {"dropped", built.dropped.size()}})
+    std::cout << json_text(Json{{"dataset", o.out},
+                                {"samples", built.dataset.samples.size()},
+                                {"test", test},
+                                {"kinds", kinds},
+                                {"dropped", built.dropped.size()}})
               << "\n";
     return {};
   }

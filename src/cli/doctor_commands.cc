@@ -140,7 +140,7 @@ int examine(const Context& context) {
     fmt::print("{:5} {:9} {}\n", word, f.what, printable(f.text));
     if (!f.remedy.empty()) fmt::print("      {:9} {}\n", "", printable(f.remedy));
   }
-  if (context.json) fmt::print("{}\n", to_json(Json{{"healthy", !bad}, {"findings", all}}));
+  if (context.json) fmt::print("{}\n", json_text(Json{{"healthy", !bad}, {"findings", all}}));
   return bad ? failed : done;
 }
 

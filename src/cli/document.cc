@@ -65,7 +65,7 @@ Status write_text(const std::filesystem::path& path, std::string_view text) {
 }
 
 Status write_document(const std::filesystem::path& path, const Json& document) {
-  return write_text(path, to_json(document, 2) + "\n");
+  return write_text(path, json_text(document, 2) + "\n");
 }
 
 Status refuse_changes(const std::string& file, const std::vector<telemetry::Change>& changes,

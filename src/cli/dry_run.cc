@@ -67,7 +67,7 @@ Result<int> dry_run(const Context& context, const wire::StartRun& what) {
     }
   }
   if (context.json) {
-    fmt::print("{}\n", to_json(Json{{"plan", parsed.plan.name}, {"steps", steps}}, 2));
+    fmt::print("{}\n", json_text(Json{{"plan", parsed.plan.name}, {"steps", steps}}, 2));
     return done;
   }
   for (auto& s : steps) {

@@ -33,7 +33,7 @@ Status run_environment(const EnvironmentOptions& o, const Context& context) {
   Json now = environment_here();
   if (!o.output.empty()) SPARKY_TRY(write_document(o.output, now));
   if (context.json)
-    fmt::print("{}\n", to_json(now, 2));
+    fmt::print("{}\n", json_text(now, 2));
   else if (o.output.empty() && o.verify.empty() && o.compare.empty())
     fmt::print("{}", telemetry::environment_text(now));
 
@@ -60,7 +60,7 @@ struct RecordOptions {
 Status run_record(const RecordOptions& o, const Context& context) {
   SPARKY_ASSIGN(Json result, telemetry::record_result(o.request, environment_here()));
   if (!o.output.empty()) SPARKY_TRY(write_document(o.output, result));
-  if (context.json || o.output.empty()) fmt::print("{}\n", to_json(result, 2));
+  if (context.json || o.output.empty()) fmt::print("{}\n", json_text(result, 2));
   fmt::print(stderr, "the same result in {} runs: {} file(s)\n", o.request.runs, result["outputs"].size());
   return {};
 }

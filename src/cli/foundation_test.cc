@@ -157,10 +157,10 @@ TEST_F(Foundation, EveryChangedValueOfADocumentIsNoticed) {
     if (++changed > 60 && changed % 10) continue;  // the flags of the CPU are many and alike
     Json copy = original;
     change_value(copy[Json::json_pointer(pointer)]);
-    put(file, to_json(copy, 2));
+    put(file, json_text(copy, 2));
     EXPECT_NE(shell("sparky hardware --verify bench/baselines/hardware_baseline.json"), 0) << pointer;
   }
-  put(file, to_json(original));
+  put(file, json_text(original));
   EXPECT_EQ(shell("sparky hardware --verify bench/baselines/hardware_baseline.json"), 0)
       << "another layout is no change";
 }

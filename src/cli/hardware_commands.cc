@@ -29,7 +29,7 @@ Status run_hardware(const HardwareOptions& o, Context& context) {
   if (!o.topology.empty()) SPARKY_TRY(write_text(o.topology, telemetry::topology_svg(now)));
   bool wrote = !o.output.empty() || !o.markdown.empty() || !o.topology.empty();
   if (context.json)
-    fmt::print("{}\n", to_json(now, 2));
+    fmt::print("{}\n", json_text(now, 2));
   else if (o.facts)
     for (const auto& fact : telemetry::facts(now)) fmt::print("{}\n", fact);
   else if (!wrote && o.verify.empty() && o.compare.empty())

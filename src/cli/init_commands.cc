@@ -35,7 +35,7 @@ int init(const InitArguments& arguments, const Context& context) {
     Json files = Json::array();
     for (auto& file : chosen->files) files.push_back(std::string(file.path));
     Json document{{"template", std::string(chosen->name)}, {"directory", arguments.directory}, {"files", files}};
-    fmt::print("{}\n", sparky::to_json(document, 2));
+    fmt::print("{}\n", json_text(document, 2));
     return done;
   }
   auto where = arguments.directory == "." ? std::string(".") : arguments.directory;

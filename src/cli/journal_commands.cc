@@ -24,10 +24,10 @@ std::filesystem::path journal_file(const Context& context) {
 Result<int> verify(const Context& context) {
   SPARKY_ASSIGN(auto found, journal::verify(journal_file(context)));
   if (context.json)
-    fmt::print("{}\n", to_json(Json{{"records", found.records},
-                                    {"archived_gaps", found.stubs},
-                                    {"newest", found.head.seq},
-                                    {"digest", hex(found.head.digest)}}));
+    fmt::print("{}\n", json_text(Json{{"records", found.records},
+                                      {"archived_gaps", found.stubs},
+                                      {"newest", found.head.seq},
+                                      {"digest", hex(found.head.digest)}}));
   else
     fmt::print("whole: {} records, newest {}, digest {}\n", found.records, found.head.seq, hex(found.head.digest));
   return done;
@@ -38,7 +38,7 @@ Result<int> export_events(const Context& context) {
   SPARKY_ASSIGN(auto door, open_door(context));
   for (uint64_t after = 0;;) {
     SPARKY_ASSIGN(auto part, door->ask<wire::EventList>(wire::ReadEvents{.after = after, .max = 10'000}));
-    for (auto& event : part.events) fmt::print("{}\n", to_json(*event));
+    for (auto& event : part.events) fmt::print("{}\n", json_text(*event));
     if (part.after >= part.newest) return done;
     after = part.after;
   }
@@ -56,7 +56,7 @@ Result<int> prune(const Context& context, const wire::Prune& request) {
   SPARKY_ASSIGN(auto door, open_door(context));
   SPARKY_ASSIGN(auto reply, door->ask<wire::Pruned>(request, std::chrono::minutes(5)));
   if (context.json) {
-    fmt::print("{}\n", to_json(Json{{"runs", reply.runs}, {"files", reply.files}}));
+    fmt::print("{}\n", json_text(Json{{"runs", reply.runs}, {"files", reply.files}}));
     return done;
   }
   for (size_t i = 0; i < reply.runs.size(); ++i)

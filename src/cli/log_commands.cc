@@ -30,7 +30,7 @@ int runs(const Context& context) {
   auto reply = (*door)->ask<wire::RunList>(wire::ListRuns{});
   if (!reply) return report(reply.error());
   if (context.json) {
-    fmt::print("{}\n", to_json(*reply->runs, 2));
+    fmt::print("{}\n", json_text(*reply->runs, 2));
     return done;
   }
   if (reply->runs->empty()) fmt::print("no run yet; `sparky run PLAN` starts one\n");
@@ -49,7 +49,7 @@ int explain(const Context& context, const Options& o) {
   if (context.json) {
     Json links = Json::array();
     for (auto& l : reply->links) links.push_back({{"target", l.target}, {"text", l.text}, {"action", l.action}});
-    fmt::print("{}\n", to_json(Json{{"id", o.id}, {"chain", links}}, 2));
+    fmt::print("{}\n", json_text(Json{{"id", o.id}, {"chain", links}}, 2));
     return done;
   }
   int depth = 0;
@@ -91,7 +91,7 @@ int list_logs(const Context& context, const Options& o) {
       fmt::print("{:>6}  {:<10} {:>10}  {}{}\n", l.attempt, l.what, human_bytes(double(l.size)), printable(l.path),
                  l.live ? "  (running)" : "");
   }
-  if (context.json) fmt::print("{}\n", to_json(all, 2));
+  if (context.json) fmt::print("{}\n", json_text(all, 2));
   return done;
 }
 

@@ -29,7 +29,7 @@ int operate(const Context& context, const wire::Request& request, const std::str
   auto reply = (*door)->ask<wire::Done>(request);
   if (!reply) return report(reply.error());
   if (context.json) {
-    fmt::print("{}\n", to_json(Json{{"done", true}, {"notes", reply->notes}, {"newest", reply->newest}}));
+    fmt::print("{}\n", json_text(Json{{"done", true}, {"notes", reply->notes}, {"newest", reply->newest}}));
     return done;
   }
   for (auto& note : reply->notes) fmt::print("{}\n", printable(note));

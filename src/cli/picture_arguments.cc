@@ -132,7 +132,7 @@ void run_telling_batch(const Batch& batch, Context& context, const TellingOperat
   if (context.json) print_json({{"pictures", std::move(pictures)}});
 }
 
-void print_json(const Json& document) { fmt::print("{}\n", to_json(document, 2)); }
+void print_json(const Json& document) { fmt::print("{}\n", json_text(document, 2)); }
 
 void add_examples(CLI::App* command, const std::string& examples) { command->footer("Examples:\n" + examples); }
 

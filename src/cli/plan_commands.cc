@@ -63,7 +63,7 @@ int check(const PlanArguments& arguments, const Context& context) {
   bool bad = has_errors(found);
   if (context.json) {
     Json document{{"plan", parsed.plan.name}, {"ok", !bad}, {"problems", to_json(found)}};
-    fmt::print("{}\n", sparky::to_json(document, 2));
+    fmt::print("{}\n", json_text(document, 2));
     return bad ? bad_usage : done;
   }
   print_problems(found, stderr);
@@ -108,7 +108,7 @@ int show(const PlanArguments& arguments, const Context& context) {
   auto readable = read_graph(arguments);
   if (!readable) return bad_usage;
   if (context.json)
-    fmt::print("{}\n", sparky::to_json(plan::to_json(readable->plan), 2));
+    fmt::print("{}\n", json_text(plan::to_json(readable->plan), 2));
   else
     fmt::print("{}", printable(plan::tree(readable->plan)));
   return done;
@@ -147,7 +147,7 @@ int import(const ImportArguments& arguments, const Context& context) {
     Json document{
         {"file", file.string()},   {"workstreams", p.workstreams.size()}, {"orchestrators", p.orchestrators.size()},
         {"gates", p.gates.size()}, {"report", to_json(imported->report)}, {"problems", to_json(found)}};
-    fmt::print("{}\n", sparky::to_json(document, 2));
+    fmt::print("{}\n", json_text(document, 2));
   } else {
     fmt::print("wrote {}: {}, {}, {}\n", printable(file.string()), counted(p.workstreams.size(), "workstream"),
                counted(p.orchestrators.size(), "orchestrator"), counted(p.gates.size(), "gate"));
@@ -187,7 +187,7 @@ int timeline(const PlanArguments& arguments, const Context& context) {
     fmt::print(stderr, "wrote {}\n", printable(arguments.svg));
   }
   if (context.json) {
-    fmt::print("{}\n", sparky::to_json(plan::to_json(t, plan, graph), 2));
+    fmt::print("{}\n", json_text(plan::to_json(t, plan, graph), 2));
     return done;
   }
   fmt::print("{}", printable(plan::summary(t, plan, graph)));

@@ -39,7 +39,7 @@ int ask_and_show(const Context& context, const wire::Request& request, const Sho
 int operate(const Context& context, const wire::Request& request, const std::string& said) {
   return ask_and_show<wire::Done>(context, request, [&](const wire::Done& reply) {
     if (context.json)
-      fmt::print("{}\n", to_json(Json{{"done", true}, {"notes", reply.notes}}));
+      fmt::print("{}\n", json_text(Json{{"done", true}, {"notes", reply.notes}}));
     else if (reply.notes.empty())
       fmt::print("{}\n", said);
     else
@@ -51,7 +51,7 @@ int operate(const Context& context, const wire::Request& request, const std::str
 int list_jobs(const Context& context, const QueueOptions& o) {
   return ask_and_show<wire::JobList>(context, wire::ListJobs{o.state}, [&](const wire::JobList& reply) {
     if (context.json) {
-      fmt::print("{}\n", to_json(Json{{"paused", reply.paused}, {"jobs", *reply.jobs}}));
+      fmt::print("{}\n", json_text(Json{{"paused", reply.paused}, {"jobs", *reply.jobs}}));
       return int(done);
     }
     if (reply.paused) fmt::print("the queue is paused; `sparky queue resume` lets it go on\n");
@@ -66,7 +66,7 @@ int list_jobs(const Context& context, const QueueOptions& o) {
 int show_job(const Context& context, const QueueOptions& o) {
   return ask_and_show<wire::JobReply>(context, wire::ShowJob{o.id}, [&](const wire::JobReply& reply) {
     if (context.json) {
-      fmt::print("{}\n", to_json(*reply.job));
+      fmt::print("{}\n", json_text(*reply.job));
       return int(done);
     }
     for (auto& [key, value] : reply.job->items())
@@ -145,7 +145,7 @@ void add_job(CLI::App& app, Context& context, const std::shared_ptr<QueueOptions
 int list_workers(const Context& context) {
   return ask_and_show<wire::WorkerList>(context, wire::ListWorkers{}, [&](const wire::WorkerList& reply) {
     if (context.json)
-      fmt::print("{}\n", to_json(*reply.workers));
+      fmt::print("{}\n", json_text(*reply.workers));
     else if (reply.workers->empty())
       fmt::print("no workers; `sparky worker` starts one\n");
     else

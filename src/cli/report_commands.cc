@@ -224,7 +224,7 @@ Result<int> completion(const Context& context, const Options& o) {
   }
   auto file = dir / "COMPLETION_REPORT.md";
   if (context.json)
-    fmt::print("{}\n", to_json(Json{{"report", file.string()}, {"summaries", summaries.size()}}));
+    fmt::print("{}\n", json_text(Json{{"report", file.string()}, {"summaries", summaries.size()}}));
   else
     fmt::print("{}\n", printable(file.string()));
   return done;

@@ -184,7 +184,7 @@ class Watcher {
 
 Result<int> finish(const Context& context, const Json& status, bool shown) {
   if (context.json)
-    fmt::print("{}\n", to_json(status, 2));
+    fmt::print("{}\n", json_text(status, 2));
   else if (!shown)
     fmt::print("{}", status_view(status, now(), {.color = color_wanted(STDOUT_FILENO), .width = 1000}));
   auto state = status.value("state", "");
@@ -227,7 +227,7 @@ Result<int> show_status(const Context& context, const Options& o) {
   SPARKY_ASSIGN(auto door, open_door(context));
   SPARKY_ASSIGN(auto state, door->ask<wire::RunState>(wire::RunStatus{o.run}));
   if (context.json) {
-    fmt::print("{}\n", to_json(*state.status, 2));
+    fmt::print("{}\n", json_text(*state.status, 2));
     return done;
   }
   winsize size{};

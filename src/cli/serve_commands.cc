@@ -37,7 +37,7 @@ Json listening(const conductor::Conductor& conductor) {
 
 void announce(const Context& context, const Json& addresses, int64_t pid) {
   if (context.json) {
-    fmt::print("{}\n", to_json(Json{{"pid", pid}, {"addresses", addresses}}));
+    fmt::print("{}\n", json_text(Json{{"pid", pid}, {"addresses", addresses}}));
     std::fflush(stdout);
     return;
   }
@@ -73,7 +73,7 @@ int serve_here(const Context& context, const fs::path& project, const ServeOptio
   if (!opened) return report(opened.error());
   auto addresses = listening(**opened);
   if (ready_fd >= 0) {  // the parent, which started us, tells the user
-    auto text = to_json(addresses);
+    auto text = json_text(addresses);
     (void)!::write(ready_fd, text.data(), text.size());
     ::close(ready_fd);
     Fd nowhere(::open("/dev/null", O_RDWR | O_CLOEXEC));
@@ -175,7 +175,7 @@ int add_key(const Context& context, const std::string& name, const std::string& 
   if (!pair) return report(pair.error());
   Json file = {
       {"name", name}, {"public", pair->public_key}, {"secret", pair->secret_key}, {"server", server->public_key}};
-  fmt::print("{}\n", to_json(file, 2));
+  fmt::print("{}\n", json_text(file, 2));
   fmt::print(stderr, "Give this to {} and keep no copy: it is not stored here.\n", name);
   return done;
 }
@@ -188,7 +188,7 @@ int list_keys(const Context& context) {
   if (context.json) {
     Json all = Json::array();
     for (auto& c : *clients) all.push_back({{"name", c.name}, {"public", c.public_key}, {"role", name(c.role)}});
-    fmt::print("{}\n", to_json(Json{{"server", server ? Json(server->public_key) : Json()}, {"clients", all}}));
+    fmt::print("{}\n", json_text(Json{{"server", server ? Json(server->public_key) : Json()}, {"clients", all}}));
     return done;
   }
   fmt::print("server  {}\n", server ? server->public_key : "no keys yet: sparky keys server");

@@ -164,11 +164,11 @@ Status generate(const GenerateOptions& given, Context& context) {
       if (!context.json) fmt::print("{} (seed {})\n", path.string(), p.value("seed", uint64_t(0)));
     }
     if (context.json) {
-      std::cout << to_json(Json{{"pictures", files},
-                                {"warnings", event["warnings"]},
-                                {"model_hash", event["model_hash"]},
-                                {"device", event["device"]},
-                                {"seconds", event["seconds"]}})
+      std::cout << json_text(Json{{"pictures", files},
+                                  {"warnings", event["warnings"]},
+                                  {"model_hash", event["model_hash"]},
+                                  {"device", event["device"]},
+                                  {"seconds", event["seconds"]}})
                 << "\n";
     }
     return {};
@@ -219,7 +219,7 @@ Status image_info(const std::string& file, const Context& context) {
     if (auto it = text.find("sparky"); it != text.end()) {
       if (auto story = parse_json(it->second, {.bytes = 1 << 20, .depth = 16})) out["sparky"] = *story;
     }
-    std::cout << to_json(out, 1) << "\n";
+    std::cout << json_text(out, 1) << "\n";
     return {};
   }
   fmt::print("{}: {}×{} pixels\n", file, picture.width, picture.height);

@@ -182,7 +182,7 @@ void Loop::write_statuses() {
     if (engine::standing(run) != engine::Standing::running) continue;
     auto file = ledger_->directory() / "status" / fmt::format("run-{}-{}.json", id, iso(t));
     auto written =
-        write_file_atomic(file, to_json(engine::status(ledger_->state(), run, t), 1) + "\n", {.sync = false});
+        write_file_atomic(file, json_text(engine::status(ledger_->state(), run, t), 1) + "\n", {.sync = false});
     if (!written) say(written.error().text());
   }
 }

@@ -116,7 +116,7 @@ Result<wire::Made> carry_out(const std::string& fixed, const wire::Lease& lease,
   if (directory.path.empty()) return fail_errno(errno, "cannot make a temporary directory");
   auto made = directory.path / "output", request = directory.path / "request.json";
   SPARKY_TRY(make_directories(made));
-  SPARKY_TRY(write_file_atomic(request, to_json(lease.request ? *lease.request : Json::object()), {.sync = false}));
+  SPARKY_TRY(write_file_atomic(request, json_text(lease.request ? *lease.request : Json::object()), {.sync = false}));
   Fd input(::open(request.c_str(), O_RDONLY | O_CLOEXEC));
   int ends[2];
   if (!input || ::pipe2(ends, O_CLOEXEC) != 0) return fail_errno(errno, "cannot make a pipe");

@@ -36,7 +36,7 @@ Result<std::string> text_field(const fs::path& file, const char* field) {
 
 Status write_private(const fs::path& file, const Json& json) {
   SPARKY_TRY(make_directories(file.parent_path(), 0700));
-  return write_file_atomic(file, to_json(json, 1) + "\n", {.overwrite = false, .mode = 0600});
+  return write_file_atomic(file, json_text(json, 1) + "\n", {.overwrite = false, .mode = 0600});
 }
 
 }  // namespace

@@ -198,7 +198,7 @@ Result<std::vector<std::string>> Ledger::archive(const std::vector<engine::RunId
       SPARKY_ASSIGN(auto event, engine::decode_event(record.payload));
       Json line = engine::to_json(event);
       line["seq"] = record.seq;
-      lines += to_json(line) + "\n";
+      lines += json_text(line) + "\n";
       return {};
     }));
     auto file = directory() / "archive" / (name + ".jsonl");

@@ -67,7 +67,7 @@ struct Order {
   // A queue without bounds would be a way to fill the disk.
   Status limits(const std::string& id, const wire::Document& request) const {
     if (id.size() > id_max) return fail(Errc::invalid, fmt::format("field 'id' has more than {} bytes", id_max));
-    if (request && to_json(*request).size() > request_max)
+    if (request && json_text(*request).size() > request_max)
       return fail(Errc::invalid, fmt::format("field 'request' has more than {} bytes", request_max));
     size_t waiting = 0, mine = 0;
     for (auto& [wanted, queue] : state.job_queues) waiting += queue.size();
@@ -161,7 +161,7 @@ struct Order {
   Result<Inputs> operator()(const wire::SubmitJob& r) {
     using engine::JobPriority;
     engine::JobSpec spec{.id = r.id, .kind = r.kind, .model = r.model};
-    spec.request = to_json(r.request ? *r.request : Json::object());
+    spec.request = json_text(r.request ? *r.request : Json::object());
     SPARKY_ASSIGN(spec.priority,
                   word(r.priority.empty() ? "normal" : r.priority,
                        {JobPriority::urgent, JobPriority::high, JobPriority::normal, JobPriority::low}, "priority"));

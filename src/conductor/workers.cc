@@ -258,7 +258,7 @@ Result<std::string> Workers::result_of(const wire::WorkerResult& m, const engine
     result["image_path"] = paths[0];
     if (paths.size() > 1) result["image_paths"] = std::move(paths);
   }
-  return to_json(result);
+  return json_text(result);
 }
 
 }  // namespace sparky::conductor

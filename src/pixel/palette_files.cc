@@ -430,7 +430,7 @@ Result<std::string> encode_palette(const Palette& palette, PaletteFormat format)
     case PaletteFormat::lospec: {
       Json json{{"name", palette.name}, {"author", palette.author}, {"colors", Json::array()}};
       for (Rgba c : palette.colors) json["colors"].push_back(hex(c));
-      return to_json(json, 2) + "\n";
+      return json_text(json, 2) + "\n";
     }
     case PaletteFormat::png:
       break;

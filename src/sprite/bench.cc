@@ -91,7 +91,7 @@ Status bench(const std::string& name) {
            {"matmul_gflops", rate / 1e9},
            {"network_gflops", flops / warm / 1e9},
            {"share_of_matmul_rate", flops / warm / rate}};
-  fmt::print("{}\n", to_json(out, 1));
+  fmt::print("{}\n", json_text(out, 1));
   return {};
 }
 

@@ -10,7 +10,6 @@
 #include "studio/colors.h"
 
 namespace sparky::sprite {
-using Random;
 
 namespace {
 

@@ -52,12 +52,12 @@ int train(sprite::TrainOptions o, const std::string& base, bool lora, bool json)
         o,
         [&](const sprite::TrainReport& r) {
           if (json) {
-            fmt::print("{}\n", to_json(Json{{"event", "progress"},
-                                            {"step", r.step},
-                                            {"samples", r.samples},
-                                            {"loss", r.loss},
-                                            {"samples_per_second", r.samples_per_second},
-                                            {"seconds_left", r.seconds_left}}));
+            fmt::print("{}\n", json_text(Json{{"event", "progress"},
+                                              {"step", r.step},
+                                              {"samples", r.samples},
+                                              {"loss", r.loss},
+                                              {"samples_per_second", r.samples_per_second},
+                                              {"seconds_left", r.seconds_left}}));
           } else {
             fmt::print("step {:>6}  loss {:.4f}  {:.1f} samples/s  {} to go\n", r.step, r.loss, r.samples_per_second,
                        left(r.seconds_left));
@@ -75,7 +75,7 @@ int evaluate(sprite::EvalOptions o, const std::string& model, const std::string&
   auto run = [&]() -> Status {
     SPARKY_ASSIGN(o.model, studio::find_model(model));
     SPARKY_ASSIGN(Json figures, sprite::evaluate(o, [](const std::string& line) { fmt::print(stderr, "{}\n", line); }));
-    std::string text = to_json(figures, 1) + "\n";
+    std::string text = json_text(figures, 1) + "\n";
     if (!out.empty()) SPARKY_TRY(write_file_atomic(out, text));
     fmt::print("{}", text);
     return {};

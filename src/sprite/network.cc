@@ -46,19 +46,19 @@ Tensor time_features(const Tensor& t, int64_t dim) {
 }  // namespace
 
 std::string NetworkConfig::json() const {
-  return to_json(Json{{"format", "sparky-sprite-net-1"},
-                      {"tile", 32},
-                      {"patch", 2},
-                      {"channels", channels},
-                      {"blocks", blocks},
-                      {"text_dim", text_dim},
-                      {"text_layers", text_layers},
-                      {"condition_dim", condition_dim},
-                      {"heads", heads},
-                      {"words", words},
-                      {"n_gram_buckets", n_gram_buckets},
-                      {"max_tokens", max_tokens}},
-                 1);
+  return json_text(Json{{"format", "sparky-sprite-net-1"},
+                        {"tile", 32},
+                        {"patch", 2},
+                        {"channels", channels},
+                        {"blocks", blocks},
+                        {"text_dim", text_dim},
+                        {"text_layers", text_layers},
+                        {"condition_dim", condition_dim},
+                        {"heads", heads},
+                        {"words", words},
+                        {"n_gram_buckets", n_gram_buckets},
+                        {"max_tokens", max_tokens}},
+                   1);
 }
 
 Result<NetworkConfig> NetworkConfig::parse(std::string_view text) {

@@ -69,7 +69,7 @@ class Server {
 
  private:
   void emit(const Json& event) {
-    std::string line = to_json(event) + "\n";
+    std::string line = json_text(event) + "\n";
     for (size_t done = 0; done < line.size() && alive_;) {
       ssize_t n = ::write(out_, line.data() + done, line.size() - done);
       if (n > 0) done += size_t(n);

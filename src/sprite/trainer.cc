@@ -21,7 +21,6 @@
 
 namespace sparky::sprite {
 namespace fs = std::filesystem;
-using Random;
 using torch::Tensor;
 
 namespace {

@@ -220,7 +220,7 @@ Status write_dataset(const fs::path& dir, const Recipe& recipe, const Built& bui
   std::map<std::string, size_t> counts, drops;
   size_t test = 0;
   for (const auto& s : built.dataset.samples) {
-    manifest += to_json(to_json_object(s)) + "\n";
+    manifest += json_text(to_json_object(s)) + "\n";
     pixels.append(reinterpret_cast<const char*>(s.picture.pixels.data()), s.picture.pixels.size() * 4);
     ++counts[s.kind];
     test += s.test;
@@ -243,7 +243,7 @@ Status write_dataset(const fs::path& dir, const Recipe& recipe, const Built& bui
   for (const auto& [kind, tiles] : sheets) {
     SPARKY_TRY(pixel::write_png(dir / ("sheet-" + kind + ".png"), contact_sheet(tiles, 32, 1)));
   }
-  return write_file_atomic(dir / "dataset.json", to_json(about, 1), {.sync = false});
+  return write_file_atomic(dir / "dataset.json", json_text(about, 1), {.sync = false});
 }
 
 Result<Dataset> read_dataset(const fs::path& dir) {

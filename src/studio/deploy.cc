@@ -249,7 +249,7 @@ Status back_up(const GameTree& game, const std::string& backup, const std::vecto
   files.push_back({{"path", kManifest},
                    {"before", old_manifest ? Json(sha256_hex(*old_manifest)) : Json()},
                    {"after", sha256_hex(new_manifest)}});
-  return game.write(fmt::format("{}/{}", backup, kRecord), to_json({{"version", 1}, {"files", files}}, 2) + "\n");
+  return game.write(fmt::format("{}/{}", backup, kRecord), json_text({{"version", 1}, {"files", files}}, 2) + "\n");
 }
 
 // Temporary files that a killed deployment left; nobody else writes while the lock is held.
@@ -307,7 +307,7 @@ Result<Deployment> deploy(const DeployOptions& options, Time time) {
   SPARKY_ASSIGN(const std::optional<std::string> old_manifest, game.read(kManifest));
   SPARKY_ASSIGN(const Json manifest, read_manifest(old_manifest));
   SPARKY_ASSIGN(const Frames frames, frames_of(game, sprites));
-  const std::string new_manifest = to_json(updated_manifest(manifest, sprites, frames, time), 2) + "\n";
+  const std::string new_manifest = json_text(updated_manifest(manifest, sprites, frames, time), 2) + "\n";
   out.manifest_changed = !old_manifest || *old_manifest != new_manifest;
   bool changed = out.manifest_changed;
   for (const Ready& ready : sprites) {

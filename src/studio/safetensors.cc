@@ -162,7 +162,7 @@ std::string to_bytes(const SafeTensors& st) {
     data += st.bytes(t);
     at += t.bytes;
   }
-  std::string text = to_json(header);
+  std::string text = json_text(header);
   text.resize((text.size() + 7) / 8 * 8, ' ');
   std::string out(8, '\0');
   for (int i = 0; i < 8; ++i) out[size_t(i)] = char(uint64_t(text.size()) >> (8 * i));

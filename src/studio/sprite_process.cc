@@ -98,7 +98,7 @@ SpriteProcess::~SpriteProcess() {
 }
 
 Status SpriteProcess::send(const Json& message) {
-  std::string line = sparky::to_json(message) + "\n";
+  std::string line = json_text(message) + "\n";
   // A broken pipe is an error to report, no signal to die of.
   struct sigaction ignore{}, before{};
   ignore.sa_handler = SIG_IGN;

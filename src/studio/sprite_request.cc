@@ -122,7 +122,7 @@ std::map<std::string, std::string> png_text(const SpriteRequest& r, uint64_t see
   one.count = 1;
   one.preview_every = 0;
   Json story{{"request", to_json(one)}, {"model_hash", model_hash}, {"version", version}};
-  return {{"parameters", p}, {"sparky", sparky::to_json(story)}, {"Software", fmt::format("sparky {}", version)}};
+  return {{"parameters", p}, {"sparky", json_text(story)}, {"Software", fmt::format("sparky {}", version)}};
 }
 
 Result<SpriteRequest> request_of(const std::map<std::string, std::string>& text) {

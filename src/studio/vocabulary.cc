@@ -111,12 +111,12 @@ Prompt Vocabulary::encode(const std::vector<std::string>& words) const {
 }
 
 std::string Vocabulary::json() const {
-  return to_json(Json{{"format", "sparky-vocabulary-1"},
-                      {"n_gram_buckets", n_gram_buckets},
-                      {"n_gram_lengths", {3, 4}},
-                      {"max_tokens", max_tokens},
-                      {"words", words_}},
-                 0);
+  return json_text(Json{{"format", "sparky-vocabulary-1"},
+                        {"n_gram_buckets", n_gram_buckets},
+                        {"n_gram_lengths", {3, 4}},
+                        {"max_tokens", max_tokens},
+                        {"words", words_}},
+                   0);
 }
 
 Result<Vocabulary> Vocabulary::parse(std::string_view text) {

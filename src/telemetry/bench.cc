@@ -219,7 +219,7 @@ std::string bench_markdown(const Json& doc) {
       "# Benchmarks\n\nMeasured {} by `sparky bench{}` on {} ({} logical CPUs), in {:.1f} s{}.\n\n"
       "| measurement | median | spread | best | share of peak | how |\n|---|---|---|---|---|---|\n",
       doc["captured_at"].get<std::string>(), doc["quick"] == true ? " --quick" : "",
-      to_json(doc["machine"]["cpu.model"]), to_json(doc["machine"]["cpu.logical"]), doc["duration_s"].get<double>(),
+      json_text(doc["machine"]["cpu.model"]), json_text(doc["machine"]["cpu.logical"]), doc["duration_s"].get<double>(),
       doc["load_before"].is_null() ? ""
                                    : fmt::format(", with a load of {:.1f} before", doc["load_before"].get<double>()));
   for (const auto& result : doc["results"]) {

@@ -9,7 +9,7 @@
 namespace sparky::telemetry {
 namespace {
 
-std::string show(const Json& value) { return value.is_string() ? value.get<std::string>() : to_json(value); }
+std::string show(const Json& value) { return value.is_string() ? value.get<std::string>() : json_text(value); }
 
 bool is_memory_size(std::string_view key) { return key.starts_with("memory.") || key.ends_with(".memory_bytes"); }
 

@@ -266,7 +266,7 @@ Json environment_properties(const Json& doc) {
   return out;
 }
 
-std::string environment_fingerprint(const Json& doc) { return sha256_hex(to_json(environment_properties(doc))); }
+std::string environment_fingerprint(const Json& doc) { return sha256_hex(json_text(environment_properties(doc))); }
 
 std::string source_difference(const Json& was, const Json& now) {
   auto state = [](const Json& git) -> std::string {
@@ -302,7 +302,7 @@ std::string environment_text(const Json& doc) {
   if (!doc["git"].is_null())
     out += fmt::format(
         "git {}{}\n", doc["git"]["commit"].is_null() ? "(no commit)" : doc["git"]["commit"].get<std::string>(),
-        doc["git"]["dirty"] == true ? fmt::format(", {} changed files", to_json(doc["git"]["changed_files"])) : "");
+        doc["git"]["dirty"] == true ? fmt::format(", {} changed files", json_text(doc["git"]["changed_files"])) : "");
   for (const auto& item : doc["unknown"])
     out += fmt::format("not learnt: {}: {}\n", item["what"].get<std::string>(), item["why"].get<std::string>());
   return printable(out + fmt::format("fingerprint {}\n", doc["fingerprint"].get<std::string>()));

@@ -13,7 +13,7 @@ namespace {
 
 std::string text(const Json& value) {
   if (value.is_null()) return "unknown";
-  return value.is_string() ? value.get<std::string>() : to_json(value);
+  return value.is_string() ? value.get<std::string>() : json_text(value);
 }
 std::string bytes(const Json& value) { return value.is_null() ? "unknown size" : human_bytes(value.get<double>()); }
 
@@ -39,16 +39,17 @@ std::vector<Row> rows(const Json& doc) {
                               doc["board"].is_null() ? "" : " (" + text(doc["board"]) + ")", text(doc["kernel"]))});
   out.push_back({"CPU", fmt::format("{} ({}{})", text(cpu["model"]), text(cpu["architecture"]),
                                     cpu["virtual_machine"] == true ? ", in a virtual machine" : "")});
-  out.push_back(
-      {"Topology", fmt::format("{} socket(s), {} core(s), {} logical CPU(s), {} NUMA node(s)", to_json(cpu["sockets"]),
-                               to_json(cpu["cores"]), to_json(cpu["logical"]), doc["numa"].size())});
+  out.push_back({"Topology",
+                 fmt::format("{} socket(s), {} core(s), {} logical CPU(s), {} NUMA node(s)", json_text(cpu["sockets"]),
+                             json_text(cpu["cores"]), json_text(cpu["logical"]), doc["numa"].size())});
   std::vector<std::string> caches;
   for (const auto& cache : cpu["caches"]) caches.push_back(cache_text(cache));
   if (!caches.empty()) out.push_back({"Caches", join(caches, ", ")});
   if (!cpu["frequency_mhz"].is_null())
     out.push_back({"Frequency", fmt::format("{:.0f}–{:.0f} MHz", cpu["frequency_mhz"]["min"].get<double>(),
                                             cpu["frequency_mhz"]["max"].get<double>())});
-  std::string channels = memory["channels"].is_null() ? "" : fmt::format(", {} channels", to_json(memory["channels"]));
+  std::string channels =
+      memory["channels"].is_null() ? "" : fmt::format(", {} channels", json_text(memory["channels"]));
   if (!memory["theoretical_bytes_per_s"].is_null())
     channels += fmt::format(", {}/s in theory", bytes(memory["theoretical_bytes_per_s"]));
   out.push_back({"Memory", bytes(memory["total_bytes"]) + channels});
@@ -57,7 +58,7 @@ std::vector<Row> rows(const Json& doc) {
         {"Memory module", fmt::format("{} {} {} at {} MT/s", text(module["locator"]), bytes(module["size_bytes"]),
                                       text(module["type"]), text(module["speed_mts"]))});
   for (const auto& gpu : doc["gpu"])
-    out.push_back({fmt::format("GPU {}", to_json(gpu["index"])),
+    out.push_back({fmt::format("GPU {}", json_text(gpu["index"])),
                    fmt::format("{}, {}{}, driver {}, CUDA {}, compute capability {}", text(gpu["model"]),
                                bytes(gpu["memory_bytes"]),
                                gpu["unified_memory"] == true ? " unified with the system's memory" : " of its own",
@@ -77,8 +78,8 @@ std::vector<Row> rows(const Json& doc) {
       out.push_back({"Network " + text(interface["name"]),
                      fmt::format("{}, {}, MTU {}, driver {}", text(interface["state"]),
                                  interface["speed_mbps"].is_null() ? "speed unknown"
-                                                                   : to_json(interface["speed_mbps"]) + " Mbit/s",
-                                 to_json(interface["mtu"]), text(interface["driver"]))});
+                                                                   : json_text(interface["speed_mbps"]) + " Mbit/s",
+                                 json_text(interface["mtu"]), text(interface["driver"]))});
   std::vector<std::string> facts = doc["facts"];
   out.push_back({"Facts", join(facts, ", ")});
   return out;
@@ -126,7 +127,7 @@ int draw_package(Drawing& d, int y, const Json& package, const Json& cpu) {
   int height = 2 * Drawing::line + 10 + grid_rows * (core_h + gap) + gap;
   d.box(Drawing::margin, y, Drawing::width - 2 * Drawing::margin, height, "#eef3fb");
   d.label(Drawing::margin + gap, y + Drawing::line,
-          fmt::format("Package {}: {}", to_json(package["package"]), text(cpu["model"])), 13);
+          fmt::format("Package {}: {}", json_text(package["package"]), text(cpu["model"])), 13);
   std::vector<std::string> caches;
   for (const auto& cache : cpu["caches"]) caches.push_back(cache_text(cache));
   d.label(Drawing::margin + gap, y + 2 * Drawing::line, caches.empty() ? "caches unknown" : join(caches, ", "));
@@ -136,7 +137,7 @@ int draw_package(Drawing& d, int y, const Json& package, const Json& cpu) {
     int top = y + 2 * Drawing::line + 10 + (at / per_row) * (core_h + gap);
     d.box(x, top, core_w, core_h, "#cfe0f7");
     d.label(x + 5, top + 15,
-            core.contains("model") ? text(core["model"]) : fmt::format("core {}", to_json(core["core"])), 11);
+            core.contains("model") ? text(core["model"]) : fmt::format("core {}", json_text(core["core"])), 11);
     d.label(x + 5, top + 31, "CPU " + cpu_list_text(core["cpus"].get<std::vector<int>>()), 11);
     ++at;
   }
@@ -163,9 +164,9 @@ std::string hardware_markdown(const Json& doc) {
       "\n## Topology\n\n![packages, cores, memory and devices](topology.svg)\n\n| node | CPUs | memory | distances "
       "|\n|---|---|---|---|\n";
   for (const auto& node : doc["numa"])
-    out += fmt::format("| {} | {} | {} | {} |\n", to_json(node["node"]),
+    out += fmt::format("| {} | {} | {} | {} |\n", json_text(node["node"]),
                        cpu_list_text(node["cpus"].get<std::vector<int>>()), bytes(node["memory_bytes"]),
-                       to_json(node["distances"]));
+                       json_text(node["distances"]));
   out += "\n## CPU flags\n\n";
   std::vector<std::string> flags = doc["cpu"]["flags"];
   out += cell(join(flags, " ")) + "\n\n## What could not be learnt\n\n";
@@ -187,7 +188,7 @@ std::string topology_svg(const Json& doc) {
     y += 36;
   };
   for (const auto& node : doc["numa"])
-    bar("#fdf0d5", fmt::format("NUMA node {}: {} for CPUs {}", to_json(node["node"]), bytes(node["memory_bytes"]),
+    bar("#fdf0d5", fmt::format("NUMA node {}: {} for CPUs {}", json_text(node["node"]), bytes(node["memory_bytes"]),
                                cpu_list_text(node["cpus"].get<std::vector<int>>())));
   if (doc["numa"].empty()) bar("#fdf0d5", fmt::format("Memory: {}", bytes(doc["memory"]["total_bytes"])));
   for (const auto& row : rows(doc)) {

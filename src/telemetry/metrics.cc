@@ -296,13 +296,13 @@ Metrics::Health Metrics::health(std::chrono::seconds patience) const {
   Json json = {{"version", impl_->version}};
   if (beat.time_since_epoch().count() == 0) {
     json["status"] = "starting";
-    return {false, to_json(json) + "\n"};
+    return {false, json_text(json) + "\n"};
   }
   double age = std::chrono::duration<double>(std::chrono::steady_clock::now() - beat).count();
   bool ok = age <= double(patience.count());
   json["status"] = ok ? "ok" : "stuck";
   json["loop_age_s"] = age;
-  return {ok, to_json(json) + "\n"};
+  return {ok, json_text(json) + "\n"};
 }
 
 }  // namespace sparky::telemetry

@@ -62,7 +62,7 @@ std::string plain(const std::string& description) {
 }
 
 std::string shown(const Json& value) {
-  auto text = to_json(value);
+  auto text = json_text(value);
   return text.size() > 60 ? fmt::format("{} of {} members", value.type_name(), value.size()) : text;
 }
 
@@ -70,26 +70,26 @@ std::string shown(const Json& value) {
 std::string wanted(const Json& rule) {
   std::string out;
   auto add = [&](std::string text) { out += (out.empty() ? "" : ", ") + text; };
-  if (rule.contains("const")) add(to_json(rule["const"]));
-  if (rule.contains("enum")) add("one of " + to_json(rule["enum"]));
+  if (rule.contains("const")) add(json_text(rule["const"]));
+  if (rule.contains("enum")) add("one of " + json_text(rule["enum"]));
   if (rule.contains("type")) {
     std::vector<std::string> types;
     if (rule["type"].is_string()) types.push_back(rule["type"]);
     if (rule["type"].is_array()) types = rule["type"].get<std::vector<std::string>>();
     add("of type " + join(types, " or "));
   }
-  if (rule.contains("minimum")) add("at least " + to_json(rule["minimum"]));
-  if (rule.contains("exclusiveMinimum")) add("above " + to_json(rule["exclusiveMinimum"]));
-  if (rule.contains("maximum")) add("at most " + to_json(rule["maximum"]));
+  if (rule.contains("minimum")) add("at least " + json_text(rule["minimum"]));
+  if (rule.contains("exclusiveMinimum")) add("above " + json_text(rule["exclusiveMinimum"]));
+  if (rule.contains("maximum")) add("at most " + json_text(rule["maximum"]));
   if (rule.contains("minLength")) add("not empty");
-  if (rule.contains("minItems")) add(fmt::format("with at least {} entries", to_json(rule["minItems"])));
+  if (rule.contains("minItems")) add(fmt::format("with at least {} entries", json_text(rule["minItems"])));
   if (rule.contains("pattern")) add("matching " + rule["pattern"].get<std::string>());
   return out;
 }
 
 std::string content_digest(Json document) {
   document.erase("digest");
-  return sha256_hex(to_json(document));
+  return sha256_hex(json_text(document));
 }
 
 }  // namespace
