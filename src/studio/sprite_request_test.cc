@@ -24,9 +24,9 @@ SpriteRequest full() {
 }
 
 TEST(SpriteRequest, SaysAndReadsTheSame) {
-  auto back = parse_request(json_text(full()));
+  auto back = parse_request(to_json(full()));
   ASSERT_TRUE(back) << back.error().text();
-  EXPECT_EQ(json_text(*back), json_text(full()));
+  EXPECT_EQ(to_json(*back), to_json(full()));
   EXPECT_EQ(back->seed, full().seed);
 }
 

@@ -132,7 +132,7 @@ TEST(Bench, AQuickRunIsValidPlausibleAndLeavesNothingBehind) {
   ASSERT_TRUE(directory);
   int told = 0;
   Json doc =
-      run_benchmarks({.cwd = directory->path(), .quick = true, .progress = [&](std::string_view, int done, int total) {
+      run_benchmarks({.directory = directory->path(), .quick = true, .progress = [&](std::string_view, int done, int total) {
                         told += done <= total;
                       }});
   for (const auto& finding : check_schema(doc, "bench")) ADD_FAILURE() << finding.text();
@@ -147,7 +147,7 @@ TEST(Bench, AQuickRunIsValidPlausibleAndLeavesNothingBehind) {
 TEST(Bench, ADirectoryThatTakesNoFileIsNamed) {
   std::vector<Measurement> out;
   std::vector<Unknown> unknown;
-  bench_disk({.cwd = "/proc", .quick = true}, out, unknown);
+  bench_disk({.directory = "/proc", .quick = true}, out, unknown);
   EXPECT_TRUE(out.empty());
   EXPECT_EQ(unknown.size(), 5u);
 }

@@ -123,7 +123,7 @@ class Result_ : public testing::Test {
     request = {
         .command = {"sh", "-c", "sort input > $OUT/sorted; mkdir $OUT/d; wc -c < input > $OUT/d/size; echo done"},
         .inputs = {"input"},
-        .cwd = dir->path()};
+        .directory = dir->path()};
   }
   void put(const char* name, std::string_view text) {
     ASSERT_TRUE(write_file_atomic(dir->path() / name, text, {.sync = false}));
