@@ -131,10 +131,9 @@ TEST(Bench, AQuickRunIsValidPlausibleAndLeavesNothingBehind) {
   auto directory = TemporaryDirectory::make();
   ASSERT_TRUE(directory);
   int told = 0;
-  Json doc =
-      run_benchmarks({.directory = directory->path(), .quick = true, .progress = [&](std::string_view, int done, int total) {
-                        told += done <= total;
-                      }});
+  Json doc = run_benchmarks({.directory = directory->path(),
+                             .quick = true,
+                             .progress = [&](std::string_view, int done, int total) { told += done <= total; }});
   for (const auto& finding : check_schema(doc, "bench")) ADD_FAILURE() << finding.text();
   for (const auto& finding : check_plausible(doc)) ADD_FAILURE() << finding.text();
   EXPECT_EQ(told, 6);
