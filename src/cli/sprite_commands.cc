@@ -233,6 +233,7 @@ Status image_info(const std::string& file, const Context& context) {
 void add_handed_on(CLI::App& app, Context& context, const char* name, const char* help) {
   auto* cmd = app.add_subcommand(name, help);
   cmd->prefix_command();
+  cmd->fallthrough(false);  // every option behind it is the worker's, --help too
   cmd->set_help_flag();
   cmd->callback([cmd, name, &context] {
     auto program = studio::find_sprite_program();

@@ -260,14 +260,23 @@ class Training {
   Status resume() {
     SPARKY_ASSIGN(auto model, load_model(options_.out));
     SPARKY_ASSIGN(auto file, studio::read_safetensors(options_.out / "train.safetensors"));
-    net_ = model.net;
+    // Words that the dataset has gained since then start untrained, behind the old ones.
     vocabulary_ = model.vocabulary;
+    for (const auto& word : collect_words(data_).words()) vocabulary_.add(word);
+    auto config = model.net->config;
+    config.words = vocabulary_.size();
+    torch::manual_seed(options_.seed);
+    net_ = SpriteNet(config);
     start();
     torch::NoGradGuard guard;
     auto& items = optimizer_->items();
     for (size_t i = 0; i < items.size(); ++i) {
       auto restore = [&](const std::string& name, Tensor& into) -> Status {
         SPARKY_ASSIGN(auto t, get_tensor(file, name + "." + items[i].name));
+        if (items[i].name == "text.word.weight" && t.size(0) < into.size(0)) {
+          into.narrow(0, 0, t.size(0)).copy_(t);
+          return {};
+        }
         if (t.sizes() != into.sizes()) {
           return fail(Errc::corrupt, fmt::format("train.safetensors: '{}.{}' has a wrong shape", name, items[i].name));
         }

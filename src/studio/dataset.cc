@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "pixel/files.h"
 #include "studio/colors.h"
+#include "studio/vocabulary.h"
 
 namespace sparky::studio {
 namespace fs = std::filesystem;
@@ -70,6 +71,19 @@ void group_twins(std::vector<Sample>& samples, const Recipe& recipe) {
     uint32_t h = sha256(fmt::format("{} {}", recipe.seed, first.sha256))[0];
     samples[i].test = double(h) < recipe.test_share * 256;
   }
+  // A word that only held-out pictures carry could never be learned: their groups go to training.
+  std::set<std::string> learned;
+  std::set<int> needed;
+  for (const auto& s : samples) {
+    if (s.test) continue;
+    for (auto& word : prompt_words(caption(s))) learned.insert(std::move(word));
+  }
+  for (const auto& s : samples) {
+    for (const auto& word : prompt_words(caption(s))) {
+      if (!learned.contains(word)) needed.insert(s.twins);
+    }
+  }
+  for (auto& s : samples) s.test = s.test && !needed.contains(s.twins);
 }
 
 Json to_json_object(const Sample& s) {
@@ -130,7 +144,8 @@ struct Builder {
     if (!png) return drop(shown, png.error().message);
     auto& picture = *png;
     if (picture.width != kTile || picture.height != kTile) {
-      return drop(shown, fmt::format("{}×{} pixels, not {}×{}", picture.width, picture.height, kTile, kTile));
+      return drop(shown,
+                  fmt::format("wrong size: {}×{} pixels, not {}×{}", picture.width, picture.height, kTile, kTile));
     }
     size_t opaque = size_t(std::ranges::count_if(picture.pixels, [](auto c) { return c.a >= 128; }));
     if (opaque < kMinOpaque) return drop(shown, fmt::format("nearly empty: {} opaque pixels", opaque));

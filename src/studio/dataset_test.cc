@@ -1,4 +1,5 @@
 #include "studio/dataset.h"
+#include "studio/vocabulary.h"
 
 #include <gtest/gtest.h>
 
@@ -61,6 +62,26 @@ TEST(Dataset, CaptionsComeFromPathsAndPixels) {
   ASSERT_NE(ruby, nullptr);
   EXPECT_EQ(ruby->tags, std::vector<std::string>{"potion"});
   EXPECT_TRUE(caption(*ruby).ends_with("ruby, potion, item")) << caption(*ruby);
+}
+
+TEST(Dataset, NoWordIsOnlyHeldOut) {
+  auto recipe = fixture_recipe();
+  recipe.test_share = 0.5;
+  for (recipe.seed = 1; recipe.seed <= 5; ++recipe.seed) {
+    auto built = build_dataset(recipe);
+    ASSERT_TRUE(built) << built.error().text();
+    std::set<std::string> trained;
+    size_t held_out = 0;
+    for (const auto& s : built->dataset.samples) {
+      held_out += s.test;
+      if (s.test) continue;
+      for (const auto& w : prompt_words(caption(s))) trained.insert(w);
+    }
+    EXPECT_GT(held_out, 0u);
+    for (const auto& s : built->dataset.samples) {
+      for (const auto& w : prompt_words(caption(s))) EXPECT_TRUE(trained.contains(w)) << w << " of " << s.source;
+    }
+  }
 }
 
 TEST(Dataset, CharactersSayWhatTheyWear) {
@@ -136,7 +157,7 @@ TEST(Dataset, DropsWithReasons) {
   for (const auto& d : built->dropped) reasons[fs::path(d.source).filename().string()] = d.reason;
   EXPECT_EQ(reasons.size(), 4u);
   EXPECT_TRUE(reasons["b.png"].starts_with("same pixels as ")) << reasons["b.png"];
-  EXPECT_EQ(reasons["large.png"], "64×64 pixels, not 32×32");
+  EXPECT_EQ(reasons["large.png"], "wrong size: 64×64 pixels, not 32×32");
   EXPECT_EQ(reasons["empty.png"], "nearly empty: 0 opaque pixels");
   EXPECT_FALSE(reasons["broken.png"].empty());
 }
