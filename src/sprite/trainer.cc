@@ -176,10 +176,10 @@ class Training {
     return p;
   }
   bool finished() const { return progress() >= 1; }
-  // Warm-up, then constant, then a straight line to nothing over the last 30 %.
+  // Warm-up, then constant, then a straight line to nothing over the last 40 %.
   double rate() const {
     double warm = std::min(1.0, double(step_ + 1) / 50), p = progress();
-    return options_.learning_rate * warm * std::clamp((1 - p) / 0.3, 0.02, 1.0);
+    return options_.learning_rate * warm * std::clamp((1 - p) / 0.4, 0.02, 1.0);
   }
 
   // Everything random in a step comes from the seed and its number, so that a resumed training goes on as it would
