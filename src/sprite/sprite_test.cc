@@ -163,6 +163,20 @@ TEST(Training, LearnsAndResumesExactly) {
     auto q = b->net->named_parameters()[p.key()];
     EXPECT_LT((p.value() - q).abs().max().item<double>(), 1e-5) << p.key();
   }
+  // The dataset gains words: the training takes them up and the old ones keep their meaning.
+  recipe.sources.push_back({kFixtures / "item", "item", {}});
+  auto grown = studio::build_dataset(recipe);
+  ASSERT_TRUE(grown);
+  fs::remove_all(dir / "data");
+  ASSERT_TRUE(studio::write_dataset(dir / "data", recipe, *grown));
+  o.steps = 62;
+  train_to(dir / "parts", 1000, true);
+  auto wider = load_model(dir / "parts");
+  ASSERT_TRUE(wider) << wider.error().text();
+  EXPECT_TRUE(wider->vocabulary.knows("potion") && !b->vocabulary.knows("potion"));
+  EXPECT_EQ(wider->vocabulary.token("dragon").word, b->vocabulary.token("dragon").word);
+  EXPECT_EQ(wider->net->config.words, wider->vocabulary.size());
+  o.steps = 60;
   o.out = dir / "whole";
   o.resume = false;
   auto again = train(o, [](const TrainReport&) {}, [] { return false; });

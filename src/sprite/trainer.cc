@@ -262,7 +262,8 @@ class Training {
     SPARKY_ASSIGN(auto file, studio::read_safetensors(options_.out / "train.safetensors"));
     // Words that the dataset has gained since then start untrained, behind the old ones.
     vocabulary_ = model.vocabulary;
-    for (const auto& word : collect_words(data_).words()) vocabulary_.add(word);
+    auto gained = collect_words(data_);
+    for (const auto& word : gained.words()) vocabulary_.add(word);
     auto config = model.net->config;
     config.words = vocabulary_.size();
     torch::manual_seed(options_.seed);
