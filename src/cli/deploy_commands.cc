@@ -6,39 +6,21 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "base/files.h"
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/picture_arguments.h"
-#include "pixel/files.h"
 #include "pixel/validate.h"
 #include "studio/deploy.h"
+#include "studio/file_work.h"
 
 namespace sparky::cli {
 namespace {
 
 namespace fs = std::filesystem;
 
-Json findings_json(const std::vector<pixel::Finding>& findings) {
-  Json out = Json::array();
-  for (const pixel::Finding& f : findings) {
-    out.push_back({{"file", f.diagnostic.file},
-                   {"rule", f.rule},
-                   {"message", f.diagnostic.message},
-                   {"help", f.diagnostic.help}});
-  }
-  return out;
-}
-
 void print_findings(const std::vector<pixel::Finding>& findings) {
   for (const pixel::Finding& f : findings) fmt::print(stderr, "{} [{}]\n", printable(f.diagnostic.text()), f.rule);
-}
-
-Result<pixel::SpriteFile> read_sprite(const fs::path& file) {
-  SPARKY_ASSIGN(const std::string bytes, read_file(file, pixel::Limits().bytes));
-  SPARKY_ASSIGN(pixel::Picture picture, pixel::decode_picture(bytes, file.string()));
-  return pixel::SpriteFile{file.string(), file.stem().string(), std::move(picture), int64_t(bytes.size())};
 }
 
 struct ValidateArguments {
@@ -54,17 +36,13 @@ Status run_validate(const ValidateArguments& arguments, Context& context) {
     return {};
   }
   if (arguments.sprites.empty()) return fail(Errc::invalid, "there is no sprite to validate", "name PNG files");
-  std::vector<pixel::SpriteFile> sprites;
-  for (const fs::path& file : arguments.sprites) {
-    SPARKY_ASSIGN(pixel::SpriteFile sprite, read_sprite(file));
-    sprites.push_back(std::move(sprite));
-  }
+  SPARKY_ASSIGN(const auto sprites, studio::read_sprite_files(arguments.sprites));
   const std::vector<pixel::Finding> findings = pixel::validate(sprites, profile);
   if (context.json) {
     print_json({{"profile", profile.name},
                 {"sprites", sprites.size()},
                 {"valid", findings.empty()},
-                {"findings", findings_json(findings)}});
+                {"findings", studio::to_json(findings)}});
   } else {
     print_findings(findings);
     fmt::print(
@@ -83,23 +61,12 @@ struct DeployArguments {
   bool dry_run = false, rollback = false, force = false;
 };
 
-std::string_view action_name(studio::Action action) {
-  static constexpr std::string_view names[] = {"created", "replaced", "unchanged"};
-  return names[size_t(action)];
-}
-
 void print_deployment(const studio::Deployment& done, const DeployArguments& arguments, Context& context) {
   if (context.json) {
-    Json files = Json::array();
-    for (const auto& f : done.files) {
-      files.push_back({{"source", f.source}, {"path", f.path}, {"action", action_name(f.action)}});
-    }
-    print_json({{"deployed", done.findings.empty() && !arguments.dry_run},
-                {"dry_run", arguments.dry_run},
-                {"files", files},
-                {"manifest_changed", done.manifest_changed},
-                {"backup", done.backup.empty() ? Json() : Json(done.backup)},
-                {"findings", findings_json(done.findings)}});
+    Json document = studio::to_json(done);
+    document["deployed"] = done.findings.empty() && !arguments.dry_run;
+    document["dry_run"] = arguments.dry_run;
+    print_json(document);
     return;
   }
   print_findings(done.findings);
@@ -107,7 +74,8 @@ void print_deployment(const studio::Deployment& done, const DeployArguments& arg
   for (const auto& f : done.files) {
     counts[size_t(f.action)] += 1;
     if (done.findings.empty() && f.action != studio::Action::unchanged) {
-      fmt::print(stderr, "{}{}: {}\n", arguments.dry_run ? "would be " : "", action_name(f.action), printable(f.path));
+      fmt::print(stderr, "{}{}: {}\n", arguments.dry_run ? "would be " : "", studio::action_name(f.action),
+                 printable(f.path));
     }
   }
   if (!done.findings.empty()) {
@@ -123,7 +91,7 @@ Status run_rollback(const DeployArguments& arguments, Context& context) {
   SPARKY_ASSIGN(const studio::Rollback undone,
                 studio::roll_back(arguments.game, arguments.force, std::chrono::seconds(30)));
   if (context.json) {
-    print_json({{"backup", undone.backup}, {"restored", undone.restored}, {"removed", undone.removed}});
+    print_json(studio::to_json(undone));
     return {};
   }
   for (const std::string& path : undone.restored) fmt::print(stderr, "restored: {}\n", printable(path));

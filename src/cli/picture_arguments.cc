@@ -5,14 +5,10 @@
 #include <charconv>
 #include <cstdio>
 #include <nlohmann/json.hpp>
-#include <set>
 
-#include "base/files.h"
 #include "base/text.h"
 #include "cli/cli.h"
 #include "pixel/color.h"
-#include "pixel/files.h"
-#include "pixel/palette.h"
 
 namespace sparky::cli {
 namespace fs = std::filesystem;
@@ -60,46 +56,8 @@ Result<std::vector<fs::path>> outputs(const Batch& batch) {
                 "name a directory: -o " + batch.output.string() + "/");
   if (!directory && lower(batch.output.extension().string()) != ".png")
     return fail(Errc::invalid, fmt::format("{}: pictures are written as PNG", batch.output.string()), "end it in .png");
-  std::vector<fs::path> out;
-  std::set<fs::path> taken;
-  for (auto& input : batch.inputs) {
-    out.push_back(directory ? batch.output / input.filename().replace_extension(".png") : batch.output);
-    if (!taken.insert(out.back()).second)
-      return fail(Errc::invalid, fmt::format("two pictures would be written to {}", out.back().string()),
-                  "rename one of them, or write to two directories");
-  }
-  return out;
-}
-
-Result<Json> convert(const fs::path& input, const fs::path& output, bool indexed, const TellingOperation& operation) {
-  SPARKY_ASSIGN(auto bytes, read_file(input, pixel::Limits().bytes));
-  SPARKY_ASSIGN(auto picture, pixel::decode_picture(bytes, input.string()));
-  pixel::PngOptions options;
-  if (pixel::sniff(bytes) == pixel::Format::png)
-    if (auto text = pixel::decode_png_text(bytes)) options.text = *text;
-  Json facts = Json::object();
-  auto result = operation(picture, facts);
-  if (!result) {
-    Error error = result.error();
-    return fail(error.code, input.string() + ": " + error.message, error.help);
-  }
-  size_t colors = pixel::count_colors(*result).size();
-  if (indexed) {
-    auto small = pixel::to_indexed(*result);
-    if (!small)
-      return fail(Errc::invalid, fmt::format("{}: {} colours do not fit an indexed PNG", input.string(), colors),
-                  "reduce them first: sparky pixel quantize IN -n 64 -o OUT");
-    SPARKY_TRY(pixel::write_png(output, *small, options));
-  } else {
-    SPARKY_TRY(pixel::write_png(output, *result, options));
-  }
-  Json document{{"input", input.string()},
-                {"output", output.string()},
-                {"width", result->width},
-                {"height", result->height},
-                {"colors", colors}};
-  document.update(facts);
-  return document;
+  if (directory) return studio::outputs_in(batch.output, batch.inputs);
+  return std::vector<fs::path>{batch.output};
 }
 
 }  // namespace
@@ -109,7 +67,7 @@ void run_batch(const Batch& batch, Context& context,
   run_telling_batch(batch, context, [&](const pixel::Picture& p, Json&) { return operation(p); });
 }
 
-void run_telling_batch(const Batch& batch, Context& context, const TellingOperation& operation) {
+void run_telling_batch(const Batch& batch, Context& context, const studio::Operation& operation) {
   auto files = outputs(batch);
   if (!files) {
     context.exit = report(files.error());
@@ -117,7 +75,7 @@ void run_telling_batch(const Batch& batch, Context& context, const TellingOperat
   }
   Json pictures = Json::array();
   for (size_t i = 0; i < files->size(); ++i) {
-    auto done = convert(batch.inputs[i], (*files)[i], batch.indexed, operation);
+    auto done = studio::convert_picture(batch.inputs[i], (*files)[i], batch.indexed, operation);
     if (!done) {
       context.exit = report(done.error());
       if (i > 0) fmt::print(stderr, "  {} of {} pictures were written before it\n", i, files->size());

@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "pixel/picture.h"
+#include "studio/file_work.h"
 
 namespace sparky::cli {
 struct Context;
@@ -56,8 +57,7 @@ void run_batch(const Batch& batch, Context& context,
                const std::function<Result<pixel::Picture>(const pixel::Picture&)>& operation);
 // The same for an operation that has more to say: what it puts into the object goes into the picture's JSON, and its
 // "note", if it has one, onto the line for people.
-using TellingOperation = std::function<Result<pixel::Picture>(const pixel::Picture&, Json& facts)>;
-void run_telling_batch(const Batch& batch, Context& context, const TellingOperation& operation);
+void run_telling_batch(const Batch& batch, Context& context, const studio::Operation& operation);
 
 void print_json(const Json& document);
 // "  sparky …" lines as the help's footer.

@@ -82,9 +82,7 @@ void add_color_commands(CLI::App* pixel, Context& context) {
         add_dither(c, o.remap);
       },
       [](const Picture& p, const QuantizeOptions& o) -> Result<Picture> {
-        auto palette = pixel::quantize(p, o.colors, o.method);
-        if (palette.colors.empty()) return p;  // wholly transparent
-        return pixel::remap(p, palette, o.remap);
+        return pixel::reduce_colors(p, o.colors, o.method, o.remap);
       });
   add_operation<RemapOptions>(
       pixel, context, "remap", "Give every pixel the nearest colour of a palette",
@@ -170,18 +168,13 @@ struct PadOptions {
 };
 
 Result<Picture> apply_pad(const Picture& p, const PadOptions& o) {
-  int l = o.all + o.left, t = o.all + o.top, r = o.all + o.right, b = o.all + o.bottom;
-  if (o.to.width) {
-    int wide = o.to.width - p.width - l - r, high = o.to.height - p.height - t - b;
-    if (wide < 0 || high < 0)
-      return fail(Errc::invalid,
-                  fmt::format("{}×{} does not fit into {}×{}", p.width, p.height, o.to.width, o.to.height),
-                  "trim it first, or give a larger --to");
-    l += wide / 2, r += wide - wide / 2, t += high / 2, b += high - high / 2;
-  }
-  if (p.width + l + r > 16384 || p.height + t + b > 16384)
-    return fail(Errc::invalid, "the result would be larger than 16384 pixels a side");
-  return pixel::pad(p, l, t, r, b, o.fill.value_or(pixel::Rgba{}));
+  return pixel::pad(p, {.left = o.all + o.left,
+                        .top = o.all + o.top,
+                        .right = o.all + o.right,
+                        .bottom = o.all + o.bottom,
+                        .to_width = o.to.width,
+                        .to_height = o.to.height,
+                        .fill = o.fill.value_or(pixel::Rgba{})});
 }
 
 struct AlignOptions {

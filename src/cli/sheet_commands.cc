@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -16,131 +15,49 @@
 #include "pixel/files.h"
 #include "pixel/sheet_export.h"
 #include "pixel/sheet_files.h"
+#include "studio/file_work.h"
 
 namespace sparky::cli {
 namespace {
 
 namespace fs = std::filesystem;
 using pixel::Sheet;
-using pixel::SpriteSet;
 
 struct State {
-  std::vector<fs::path> inputs, data;
-  fs::path output;
-  pixel::PackOptions pack;
-  pixel::SheetJson form = pixel::SheetJson::aseprite_hash;
+  studio::SheetWork work;
   pixel::PreviewOptions preview;
   pixel::TilesetOptions tileset;
-  std::vector<std::string> tags;
-  std::string texture;
   Size grid, tile;
-  int duration_ms = 100, margin = 0, spacing = 0;
-  bool no_tags = false, autotile = false;
+  int margin = 0, spacing = 0;
+  bool autotile = false;
 };
-
-// "walk=0-3" or "walk=0-3:pingpong".
-Result<pixel::Tag> parse_tag(const std::string& text) {
-  auto wrong = [&] {
-    return fail(Errc::invalid, fmt::format("\"{}\" is no tag", text),
-                "NAME=FROM-TO[:forward|reverse|pingpong|pingpong_reverse]");
-  };
-  auto equals = text.find('=');
-  if (equals == 0 || equals == std::string::npos) return wrong();
-  pixel::Tag tag{text.substr(0, equals), 0, 0, pixel::Direction::forward};
-  std::string_view rest = std::string_view(text).substr(equals + 1);
-  auto take = [&](int& to) {
-    auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), to);
-    rest.remove_prefix(size_t(end - rest.data()));
-    return error == std::errc();
-  };
-  if (!take(tag.from) || !rest.starts_with('-')) return wrong();
-  rest.remove_prefix(1);
-  if (!take(tag.to)) return wrong();
-  static constexpr std::string_view kNames[] = {":forward", ":reverse", ":pingpong", ":pingpong_reverse"};
-  auto direction = std::ranges::find(kNames, rest);
-  if (!rest.empty() && direction == std::end(kNames)) return wrong();
-  if (!rest.empty()) tag.direction = pixel::Direction(direction - kNames);
-  return tag;
-}
-
-Result<SpriteSet> read(const State& s) {
-  SPARKY_ASSIGN(auto set, pixel::read_sprites(s.inputs, s.duration_ms));
-  if (set.tags.empty() && s.tags.empty() && !s.no_tags) {
-    std::vector<std::string> names;
-    for (auto& sprite : set.sprites) names.push_back(sprite.name);
-    set.tags = pixel::tags_of_names(names);
-  }
-  for (auto& text : s.tags) {
-    SPARKY_ASSIGN(auto tag, parse_tag(text));
-    if (tag.from < 0 || tag.to < tag.from || tag.to >= int(set.sprites.size()))
-      return fail(Errc::invalid,
-                  fmt::format("tag {}: frames {} to {} of {}", tag.name, tag.from, tag.to, set.sprites.size()),
-                  fmt::format("frames count from 0 to {}", set.sprites.size() - 1));
-    set.tags.push_back(std::move(tag));
-  }
-  return set;
-}
-
-Json describe(const Sheet& sheet) {
-  Json tags = Json::array();
-  for (auto& t : sheet.tags) tags.push_back({{"name", t.name}, {"from", t.from}, {"to", t.to}});
-  return {{"image", sheet.image},
-          {"width", sheet.width},
-          {"height", sheet.height},
-          {"frames", sheet.frames.size()},
-          {"tags", std::move(tags)}};
-}
 
 void wrote(Context& context, const fs::path& path, const std::string& what) {
   if (!context.json) fmt::print(stderr, "{}: {}\n", printable(path.string()), what);
 }
 
-// The picture as the data file beside it should name it.
-std::string image_name(const fs::path& picture, const fs::path& data) {
-  auto relative = picture.lexically_relative(data.parent_path().empty() ? "." : data.parent_path());
-  return relative.empty() ? picture.filename().string() : relative.generic_string();
-}
-
 Status pack(const State& s, Context& context) {
-  if (lower(s.output.extension().string()) != ".png")
-    return fail(Errc::invalid, fmt::format("{}: sheets are written as PNG", s.output.string()), "end it in .png");
-  SPARKY_ASSIGN(auto set, read(s));
-  SPARKY_ASSIGN(auto packed, pixel::pack(set.sprites, s.pack));
-  packed.sheet.tags = set.tags;
-  packed.sheet.slices = set.slices;
-  auto files = s.data;
-  if (files.empty()) files.push_back(fs::path(s.output).replace_extension(".json"));
-  SPARKY_TRY(pixel::write_png(s.output, packed.picture));
-  double used = 0;
-  for (auto& f : packed.sheet.frames) used += double(f.place.width) * f.place.height;
-  wrote(context, s.output,
-        fmt::format("{} frames on {}×{} pixels, {:.0f} % of them used", packed.sheet.frames.size(), packed.sheet.width,
-                    packed.sheet.height, 100 * used / packed.sheet.width / packed.sheet.height));
-  Json written = Json::array({s.output.string()});
-  for (auto& file : files) {
-    packed.sheet.image = image_name(s.output, file);
-    std::string texture = s.texture.empty() ? "res://" + s.output.filename().string() : s.texture;
-    SPARKY_TRY(pixel::write_sheet_data(file, packed.sheet, s.form, texture));
-    wrote(context, file, fmt::format("{} frames, {} animations", packed.sheet.frames.size(), packed.sheet.tags.size()));
-    written.push_back(file.string());
+  SPARKY_ASSIGN(const Json done, studio::pack_sheet(s.work));
+  wrote(context, s.work.output,
+        fmt::format("{} frames on {}×{} pixels, {:.0f} % of them used", done["frames"].get<size_t>(),
+                    done["width"].get<int>(), done["height"].get<int>(), 100 * done["used"].get<double>()));
+  for (size_t i = 1; i < done["files"].size(); ++i) {
+    wrote(context, done["files"][i].get<std::string>(),
+          fmt::format("{} frames, {} animations", done["frames"].get<size_t>(), done["tags"].size()));
   }
-  if (context.json) {
-    auto document = describe(packed.sheet);
-    document["files"] = std::move(written);
-    print_json(document);
-  }
+  if (context.json) print_json(done);
   return {};
 }
 
 Status unpack(const State& s, Context& context) {
   std::vector<pixel::Sprite> sprites;
   if (s.grid.width) {
-    SPARKY_ASSIGN(auto picture, pixel::read_picture(s.inputs.front()));
-    SPARKY_ASSIGN(auto sheet, pixel::grid_sheet(picture, s.inputs.front().stem().string(), s.grid.width, s.grid.height,
-                                                s.margin, s.spacing));
+    SPARKY_ASSIGN(auto picture, pixel::read_picture(s.work.inputs.front()));
+    SPARKY_ASSIGN(auto sheet, pixel::grid_sheet(picture, s.work.inputs.front().stem().string(), s.grid.width,
+                                                s.grid.height, s.margin, s.spacing));
     SPARKY_ASSIGN(sprites, pixel::unpack(picture, sheet));
   } else {
-    SPARKY_ASSIGN(auto set, read(s));
+    SPARKY_ASSIGN(auto set, studio::read_sprite_set(s.work));
     sprites = std::move(set.sprites);
   }
   std::set<std::string> names;
@@ -150,35 +67,36 @@ Status unpack(const State& s, Context& context) {
       return fail(Errc::invalid, fmt::format("two frames would be written to {}.png", pixel::file_name_of(sprite.name)),
                   "rename one of them in the sheet");
   for (auto& sprite : sprites) {
-    auto path = s.output / (pixel::file_name_of(sprite.name) + ".png");
+    auto path = s.work.output / (pixel::file_name_of(sprite.name) + ".png");
     SPARKY_TRY(pixel::write_png(path, sprite.picture));
     written.push_back(path.string());
   }
-  wrote(context, s.output, fmt::format("{} pictures", sprites.size()));
+  wrote(context, s.work.output, fmt::format("{} pictures", sprites.size()));
   if (context.json) print_json({{"files", std::move(written)}});
   return {};
 }
 
 Status convert(const State& s, Context& context) {
-  SPARKY_ASSIGN(auto sheet, pixel::read_sheet(s.inputs.front()));
-  sheet.sheet.image = image_name(sheet.picture_path, s.output);
-  std::string texture = s.texture.empty() ? "res://" + sheet.picture_path.filename().string() : s.texture;
-  SPARKY_TRY(pixel::write_sheet_data(s.output, sheet.sheet, s.form, texture));
-  wrote(context, s.output, fmt::format("{} frames, {} animations", sheet.sheet.frames.size(), sheet.sheet.tags.size()));
-  if (context.json) print_json(describe(sheet.sheet));
+  SPARKY_ASSIGN(auto sheet, pixel::read_sheet(s.work.inputs.front()));
+  sheet.sheet.image = studio::image_name(sheet.picture_path, s.work.output);
+  std::string texture = s.work.texture.empty() ? "res://" + sheet.picture_path.filename().string() : s.work.texture;
+  SPARKY_TRY(pixel::write_sheet_data(s.work.output, sheet.sheet, s.work.form, texture));
+  wrote(context, s.work.output,
+        fmt::format("{} frames, {} animations", sheet.sheet.frames.size(), sheet.sheet.tags.size()));
+  if (context.json) print_json(studio::describe(sheet.sheet));
   return {};
 }
 
 Status aseprite(const State& s, Context& context) {
-  SPARKY_ASSIGN(auto set, read(s));
+  SPARKY_ASSIGN(auto set, studio::read_sprite_set(s.work));
   SPARKY_ASSIGN(auto sprite, pixel::make_aseprite(set.sprites, set.tags, set.slices));
   SPARKY_ASSIGN(auto bytes, pixel::encode_aseprite(sprite));
-  SPARKY_TRY(write_file_atomic(s.output, bytes));
-  wrote(context, s.output,
+  SPARKY_TRY(write_file_atomic(s.work.output, bytes));
+  wrote(context, s.work.output,
         fmt::format("{}×{}, {} frames, {} tags, {} colours in its palette", sprite.width, sprite.height,
                     sprite.frames.size(), sprite.tags.size(), sprite.palette.size()));
   if (context.json)
-    print_json({{"file", s.output.string()},
+    print_json({{"file", s.work.output.string()},
                 {"width", sprite.width},
                 {"height", sprite.height},
                 {"frames", sprite.frames.size()}});
@@ -186,19 +104,19 @@ Status aseprite(const State& s, Context& context) {
 }
 
 Status preview(const State& s, Context& context) {
-  SPARKY_ASSIGN(auto set, read(s));
+  SPARKY_ASSIGN(auto set, studio::read_sprite_set(s.work));
   SPARKY_ASSIGN(auto animation, pixel::make_preview(set, s.preview));
   int total_ms = 0;
   for (auto& f : animation.frames) total_ms += f.duration_ms;
   bool reduced = false;
   size_t frames = animation.frames.size();
   int width = animation.width, height = animation.height;
-  SPARKY_TRY(pixel::write_animation(s.output, std::move(animation), &reduced));
-  wrote(context, s.output,
+  SPARKY_TRY(pixel::write_animation(s.work.output, std::move(animation), &reduced));
+  wrote(context, s.work.output,
         fmt::format("{} frames of {}×{}, {} ms{}", frames, width, height, total_ms,
                     reduced ? "; colours or alpha were reduced for GIF" : ""));
   if (context.json)
-    print_json({{"file", s.output.string()},
+    print_json({{"file", s.work.output.string()},
                 {"frames", frames},
                 {"width", width},
                 {"height", height},
@@ -209,28 +127,28 @@ Status preview(const State& s, Context& context) {
 
 Status tileset(const State& s, Context& context) {
   auto options = s.tileset;
-  options.name = s.output.stem().string();
-  if (lower(s.output.extension().string()) != ".tsx")
-    return fail(Errc::invalid, fmt::format("{}: Tiled's tilesets end in .tsx", s.output.string()));
+  options.name = s.work.output.stem().string();
+  if (lower(s.work.output.extension().string()) != ".tsx")
+    return fail(Errc::invalid, fmt::format("{}: Tiled's tilesets end in .tsx", s.work.output.string()));
   Sheet sheet;
   bool one_picture = s.tile.width != 0 && !s.autotile;
-  auto picture_path = one_picture ? s.inputs.front() : fs::path(s.output).replace_extension(".png");
+  auto picture_path = one_picture ? s.work.inputs.front() : fs::path(s.work.output).replace_extension(".png");
   if (one_picture) {
-    if (s.inputs.size() > 1)
+    if (s.work.inputs.size() > 1)
       return fail(Errc::invalid, "--tile divides one picture", "leave it out to make a tileset of several");
     SPARKY_ASSIGN(auto picture, pixel::read_picture(picture_path));
     SPARKY_ASSIGN(sheet, pixel::grid_sheet(picture, "tile", s.tile.width, s.tile.height, s.margin, s.spacing));
     options.margin = s.margin;
     options.spacing = s.spacing;
   } else {
-    SPARKY_ASSIGN(auto set, read(s));
+    SPARKY_ASSIGN(auto set, studio::read_sprite_set(s.work));
     if (s.autotile) {
       if (set.sprites.size() != 1) return fail(Errc::invalid, "--autotile takes one picture of 2×3 tiles");
       SPARKY_ASSIGN(set.sprites, pixel::blob_from_autotile(set.sprites.front().picture));
       set.tags.clear();
       options.wang = pixel::WangSet::blob47;
     }
-    SPARKY_ASSIGN(auto packed, pixel::pack(set.sprites, {.columns = s.pack.columns ? s.pack.columns : 8}));
+    SPARKY_ASSIGN(auto packed, pixel::pack(set.sprites, {.columns = s.work.pack.columns ? s.work.pack.columns : 8}));
     sheet = std::move(packed.sheet);
     sheet.tags = set.tags;
     SPARKY_TRY(pixel::write_png(picture_path, packed.picture));
@@ -238,79 +156,81 @@ Status tileset(const State& s, Context& context) {
   }
   options.tile_width = sheet.frames.front().width;
   options.tile_height = sheet.frames.front().height;
-  sheet.image = image_name(picture_path, s.output);
+  sheet.image = studio::image_name(picture_path, s.work.output);
   SPARKY_ASSIGN(auto text, pixel::tiled_tileset(sheet, options));
-  SPARKY_TRY(write_file_atomic(s.output, text));
-  wrote(context, s.output,
+  SPARKY_TRY(write_file_atomic(s.work.output, text));
+  wrote(context, s.work.output,
         fmt::format("{} tiles of {}×{}", sheet.frames.size(), options.tile_width, options.tile_height));
   if (context.json) {
-    auto document = describe(sheet);
-    document["files"] = {picture_path.string(), s.output.string()};
+    auto document = studio::describe(sheet);
+    document["files"] = {picture_path.string(), s.work.output.string()};
     print_json(document);
   }
   return {};
 }
 
 void add_frame_inputs(CLI::App* c, State& s) {
-  c->add_option("IN", s.inputs,
+  c->add_option("IN", s.work.inputs,
                 "frames in order: pictures, animations (GIF, APNG, WebP), .aseprite files, sheets (their .json)")
       ->required();
-  c->add_option("--duration", s.duration_ms, "milliseconds that a still picture is shown")
+  c->add_option("--duration", s.work.duration_ms, "milliseconds that a still picture is shown")
       ->check(CLI::Range(0, 65535))
       ->capture_default_str();
-  auto* tag =
-      c->add_option("--tag", s.tags, "name frames: NAME=FROM-TO[:forward|reverse|pingpong|pingpong_reverse], from 0")
-          ->type_name("TAG");
+  auto* tag = c->add_option("--tag", s.work.tags,
+                            "name frames: NAME=FROM-TO[:forward|reverse|pingpong|pingpong_reverse], from 0")
+                  ->type_name("TAG");
   tag->allow_extra_args(false)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  c->add_flag("--no-tags", s.no_tags, "do not name animations after numbered files (walk_0 walk_1 → walk)");
+  c->add_flag("--no-tags", s.work.no_tags, "do not name animations after numbered files (walk_0 walk_1 → walk)");
 }
 
 void add_form(CLI::App* c, State& s) {
-  add_choice(c, "--form", s.form,
+  add_choice(c, "--form", s.work.form,
              {{"aseprite-hash", pixel::SheetJson::aseprite_hash},
               {"aseprite-array", pixel::SheetJson::aseprite_array},
               {"texturepacker-hash", pixel::SheetJson::texturepacker_hash},
               {"texturepacker-array", pixel::SheetJson::texturepacker_array}},
              "of the JSON");
-  c->add_option("--texture", s.texture, "the picture's path in the Godot project (default: res://FILE.png)")
+  c->add_option("--texture", s.work.texture, "the picture's path in the Godot project (default: res://FILE.png)")
       ->type_name("RES");
 }
 
 void declare_pack(CLI::App* c, State& s) {
   add_frame_inputs(c, s);
-  c->add_option("-o,--output", s.output, "the sheet")->type_name("OUT.png")->required();
-  c->add_option("--data", s.data,
+  c->add_option("-o,--output", s.work.output, "the sheet")->type_name("OUT.png")->required();
+  c->add_option("--data", s.work.data,
                 "where to write what lies where (default: OUT.json): .json, .tres (Godot), .ron (Bevy), .tsx (Tiled)")
       ->type_name("FILE")
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   add_form(c, s);
-  add_choice(c, "--layout", s.pack.layout,
+  add_choice(c, "--layout", s.work.pack.layout,
              {{"grid", pixel::Layout::grid}, {"rows", pixel::Layout::rows}, {"maxrects", pixel::Layout::maxrects}},
              "equal cells; one after another; as tight as can be");
-  c->add_option("--columns", s.pack.columns, "cells in a row of the grid")->check(CLI::Range(1, 4096));
-  c->add_option("--padding", s.pack.padding, "pixels between sprites")
+  c->add_option("--columns", s.work.pack.columns, "cells in a row of the grid")->check(CLI::Range(1, 4096));
+  c->add_option("--padding", s.work.pack.padding, "pixels between sprites")
       ->check(CLI::Range(0, 256))
       ->capture_default_str();
-  c->add_option("--margin", s.pack.margin, "pixels around all of them")
+  c->add_option("--margin", s.work.pack.margin, "pixels around all of them")
       ->check(CLI::Range(0, 256))
       ->capture_default_str();
-  c->add_option("--extrude", s.pack.extrude, "repeat each sprite's edge as far")
+  c->add_option("--extrude", s.work.pack.extrude, "repeat each sprite's edge as far")
       ->check(CLI::Range(0, 64))
       ->capture_default_str();
-  c->add_flag("--trim", s.pack.trim, "leave out transparent margins (the data remembers them)");
-  c->add_flag("--dedupe", s.pack.dedupe, "store equal sprites once");
-  c->add_flag("--power-of-two", s.pack.power_of_two, "let both sides be powers of two");
-  c->add_option("--max-side", s.pack.max_side, "the largest side")->check(CLI::Range(1, 16384))->capture_default_str();
+  c->add_flag("--trim", s.work.pack.trim, "leave out transparent margins (the data remembers them)");
+  c->add_flag("--dedupe", s.work.pack.dedupe, "store equal sprites once");
+  c->add_flag("--power-of-two", s.work.pack.power_of_two, "let both sides be powers of two");
+  c->add_option("--max-side", s.work.pack.max_side, "the largest side")
+      ->check(CLI::Range(1, 16384))
+      ->capture_default_str();
 }
 
 void declare_tileset(CLI::App* c, State& s) {
   add_frame_inputs(c, s);
-  c->add_option("-o,--output", s.output, "the tileset")->type_name("OUT.tsx")->required();
+  c->add_option("-o,--output", s.work.output, "the tileset")->type_name("OUT.tsx")->required();
   add_size(c, "--tile", s.tile, "IN is one picture of tiles of this size, used as it is");
   c->add_option("--margin", s.margin, "with --tile: pixels around the tiles")->check(CLI::Range(0, 256));
   c->add_option("--spacing", s.spacing, "with --tile: pixels between the tiles")->check(CLI::Range(0, 256));
-  c->add_option("--columns", s.pack.columns, "tiles in a row (default: 8)")->check(CLI::Range(1, 4096));
+  c->add_option("--columns", s.work.pack.columns, "tiles in a row (default: 8)")->check(CLI::Range(1, 4096));
   add_choice(c, "--wang", s.tileset.wang,
              {{"none", pixel::WangSet::none},
               {"corner16", pixel::WangSet::corner16},
@@ -349,10 +269,10 @@ void add_sheet_commands(CLI::App& app, Context& context) {
     auto [c, s] = add(
         "unpack", "Write each sprite of a sheet to a file of its own",
         "  sparky sheet unpack hero.json -o frames/\n  sparky sheet unpack tiles.png --grid 16x16 -o tiles/", unpack);
-    c->add_option("IN", s->inputs, "a sheet's .json, an .aseprite file, an animation; a picture with --grid")
+    c->add_option("IN", s->work.inputs, "a sheet's .json, an .aseprite file, an animation; a picture with --grid")
         ->required()
         ->expected(1);
-    c->add_option("-o,--output", s->output, "the directory")->type_name("DIR")->required();
+    c->add_option("-o,--output", s->work.output, "the directory")->type_name("DIR")->required();
     add_size(c, "--grid", s->grid, "the size of a cell");
     c->add_option("--margin", s->margin, "pixels around the cells")->check(CLI::Range(0, 256));
     c->add_option("--spacing", s->spacing, "pixels between the cells")->check(CLI::Range(0, 256));
@@ -360,8 +280,8 @@ void add_sheet_commands(CLI::App& app, Context& context) {
   {
     auto [c, s] = add("convert", "Write a sheet's data in another form",
                       "  sparky sheet convert hero.json -o hero.tres --texture res://art/hero.png", convert);
-    c->add_option("IN", s->inputs, "a sheet's .json (Aseprite or TexturePacker)")->required()->expected(1);
-    c->add_option("-o,--output", s->output, ".json, .tres (Godot), .ron (Bevy) or .tsx (Tiled)")
+    c->add_option("IN", s->work.inputs, "a sheet's .json (Aseprite or TexturePacker)")->required()->expected(1);
+    c->add_option("-o,--output", s->work.output, ".json, .tres (Godot), .ron (Bevy) or .tsx (Tiled)")
         ->type_name("OUT")
         ->required();
     add_form(c, *s);
@@ -372,7 +292,7 @@ void add_sheet_commands(CLI::App& app, Context& context) {
                       "--play walk -o walk.png",
                       preview);
     add_frame_inputs(c, *s);
-    c->add_option("-o,--output", s->output, "the animation: .gif, or .png for APNG")->type_name("OUT")->required();
+    c->add_option("-o,--output", s->work.output, "the animation: .gif, or .png for APNG")->type_name("OUT")->required();
     c->add_option("--play", s->preview.tag, "only the animation of this name")->type_name("NAME");
     c->add_option("--scale", s->preview.scale, "times larger")->check(CLI::Range(1, 64))->capture_default_str();
     c->add_option("--every", s->preview.duration_ms, "milliseconds for every frame (default: its own)")
@@ -384,7 +304,7 @@ void add_sheet_commands(CLI::App& app, Context& context) {
             "  sparky sheet aseprite walk_*.png -o walk.aseprite\n  sparky sheet aseprite hero.json -o hero.aseprite",
             aseprite);
     add_frame_inputs(c, *s);
-    c->add_option("-o,--output", s->output, "the file")->type_name("OUT.aseprite")->required();
+    c->add_option("-o,--output", s->work.output, "the file")->type_name("OUT.aseprite")->required();
   }
   {
     auto [c, s] = add("tileset", "Make a Tiled tileset, with a terrain set of 16 or 47 tiles",

@@ -211,4 +211,9 @@ Result<Picture> remap(const Picture& picture, const Palette& palette, RemapOptio
   return ordered(picture, entries, thresholds(options.dither), strength);
 }
 
+Picture reduce_colors(const Picture& picture, int colors, Method method, RemapOptions options) {
+  const Palette palette = quantize(picture, colors, method);
+  return remap(picture, palette, options).value_or(picture);  // no palette: nothing is to be seen
+}
+
 }  // namespace sparky::pixel

@@ -36,6 +36,9 @@ struct RemapOptions {
 // Each pixel takes a colour of the palette, whose transparent entries are not used. Errc::invalid if none is left.
 Result<Picture> remap(const Picture& picture, const Palette& palette, RemapOptions options = {});
 
+// quantize() and remap() in one; a wholly transparent picture stays as it is.
+Picture reduce_colors(const Picture& picture, int colors, Method method = Method::kmeans, RemapOptions options = {});
+
 enum class Order { lightness, hue, chroma, rgb };  // hue: greys first, then around the circle, dark to light
 void sort(Palette& palette, Order order);
 

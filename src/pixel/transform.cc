@@ -76,6 +76,25 @@ Picture pad(const Picture& p, int left, int top, int right, int bottom, Rgba fil
   return crop(p, {-left, -top, p.width + left + right, p.height + top + bottom}, fill);
 }
 
+Result<Picture> pad(const Picture& picture, const Padding& padding) {
+  constexpr int kSideMax = 16384;
+  auto [left, top, right, bottom, to_width, to_height, fill] = padding;
+  if (to_width > 0) {
+    const int64_t wide = int64_t(to_width) - picture.width - left - right;
+    const int64_t high = int64_t(to_height) - picture.height - top - bottom;
+    if (wide < 0 || high < 0) {
+      return fail(Errc::invalid,
+                  fmt::format("{}×{} does not fit into {}×{}", picture.width, picture.height, to_width, to_height),
+                  "trim it first, or give a larger size");
+    }
+    left += int(wide / 2), right += int(wide - wide / 2), top += int(high / 2), bottom += int(high - high / 2);
+  }
+  if (int64_t(picture.width) + left + right > kSideMax || int64_t(picture.height) + top + bottom > kSideMax) {
+    return fail(Errc::invalid, "the result would be larger than 16384 pixels a side");
+  }
+  return pad(picture, left, top, right, bottom, fill);
+}
+
 Picture center(const Picture& p) {
   Box box = opaque_box(p);
   Picture out(p.width, p.height);

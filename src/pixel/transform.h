@@ -19,6 +19,13 @@ void paste(Picture& onto, const Picture& from, int x, int y);
 // The picture cut to its opaque box; a wholly transparent one becomes 1×1.
 Picture trim(const Picture& picture);
 Picture pad(const Picture& picture, int left, int top, int right, int bottom, Rgba fill = {});
+struct Padding {
+  int left = 0, top = 0, right = 0, bottom = 0;
+  int to_width = 0, to_height = 0;  // the result's size, with what is between in equal parts around; 0: as it comes
+  Rgba fill;
+};
+// Errc::invalid if it does not fit into the size, or would be larger than 16384 pixels a side.
+Result<Picture> pad(const Picture& picture, const Padding& padding);
 // Puts the opaque box into the middle (rounded to the left and up); the size stays.
 Picture center(const Picture& picture);
 // Moves the opaque box so that its lowest row is `margin` rows above the bottom; in x to the middle, if asked.

@@ -275,16 +275,18 @@ Result<Preset> find_preset(std::string_view name) {
               "give minimal, modern, pixel_art or retro");
 }
 
+std::string_view action_name(Action action) {
+  static constexpr std::string_view names[] = {"created", "replaced", "unchanged"};
+  return names[size_t(action)];
+}
+
 pixel::Picture process(const pixel::Picture& picture, Preset preset) {
   pixel::Picture out = picture;
   if (preset == Preset::minimal) return out;
   if (preset == Preset::pixel_art || preset == Preset::retro) {
     out = pixel::remove_orphans(pixel::binary_alpha(out));
   }
-  if (preset == Preset::retro) {
-    const pixel::Palette palette = pixel::quantize(out, 16);
-    if (!palette.colors.empty()) out = pixel::remap(out, palette).value_or(out);
-  }
+  if (preset == Preset::retro) out = pixel::reduce_colors(out, 16);
   for (pixel::Rgba& p : out.pixels) {
     if (p.a == 0) p = {};
   }

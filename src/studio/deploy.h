@@ -39,6 +39,7 @@ struct DeployOptions {
 };
 
 enum class Action { created, replaced, unchanged };
+std::string_view action_name(Action action);  // "created", …
 struct DeployedFile {
   std::string source, path;  // path: in the game, "assets/sprites/NAME.png"
   Action action = Action::created;
