@@ -16,7 +16,7 @@
 namespace sparky::cli {
 namespace {
 
-// What --until and --only select: the target with all that it needs, or just the named ones.
+// What --until and --only select: the target with all that it needs, just the named ones, or those of both.
 Result<std::vector<bool>> selected(const plan::Graph& graph, const wire::StartRun& what) {
   std::vector<bool> out(graph.nodes.size(), what.until.empty() && what.only.empty());
   auto node = [&](const std::string& id) -> Result<plan::NodeId> {
@@ -32,13 +32,14 @@ Result<std::vector<bool>> selected(const plan::Graph& graph, const wire::StartRu
     SPARKY_ASSIGN(auto n, node(id));
     out[n] = true;
   }
-  if (!what.until.empty()) {
-    SPARKY_ASSIGN(auto target, node(what.until));
-    out[target] = true;
-    for (auto it = graph.order.rbegin(); it != graph.order.rend(); ++it)
-      for (auto& e : graph.after(*it))
-        if (out[e.to]) out[*it] = true;
-  }
+  if (what.until.empty()) return out;
+  SPARKY_ASSIGN(auto target, node(what.until));
+  std::vector<bool> needed(graph.nodes.size());
+  needed[target] = true;
+  for (auto it = graph.order.rbegin(); it != graph.order.rend(); ++it)
+    for (auto& e : graph.after(*it))
+      if (needed[e.to]) needed[*it] = true;
+  for (size_t n = 0; n < out.size(); ++n) out[n] = needed[n] && (what.only.empty() || out[n]);
   return out;
 }
 

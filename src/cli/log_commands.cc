@@ -95,30 +95,50 @@ int list_logs(const Context& context, const Options& o) {
   return done;
 }
 
+// How far a log has been printed.
+struct Position {
+  uint64_t attempt = 0, offset = 0;
+};
+
+// Prints what is new; true: it still runs.
+Result<bool> print_more(wire::Door& door, const Options& o, Position& position) {
+  bool terminal = isatty(STDOUT_FILENO);
+  SPARKY_ASSIGN(auto log, pick(door, o));
+  if (log.attempt != position.attempt) {
+    if (position.attempt != 0) fmt::print(stderr, "--- attempt {} ({})\n", log.attempt, log.what);
+    position = {log.attempt, 0};
+  }
+  for (bool more = true; more;) {
+    auto part = door.ask<wire::LogPart>(wire::ReadLog{log.path, position.offset, 1 << 18});
+    // A command that has printed nothing has no log file.
+    if (!part && part.error().is(Errc::not_found)) break;
+    if (!part) return std::unexpected(part.error());
+    print_log(part->data.data, terminal);
+    position.offset = part->offset + part->data.data.size();
+    more = !part->data.empty();
+  }
+  return log.live;
+}
+
 int logs(const Context& context, const Options& o) {
   if (o.list) return list_logs(context, o);
   auto door = open_door(context);
   if (!door) return report(door.error());
-  bool terminal = isatty(STDOUT_FILENO);
-  uint64_t at = 0, attempt = 0;
-  for (;;) {
-    auto log = pick(**door, o);
-    if (!log) return report(log.error());
-    if (log->attempt != attempt) {
-      if (attempt != 0) fmt::print(stderr, "--- attempt {} ({})\n", log->attempt, log->what);
-      attempt = log->attempt, at = 0;
+  Position position;
+  for (bool reopened = false;;) {
+    auto live = print_more(**door, o, position);
+    // A Sparky that was followed may end with its run; the rest of the log is there without it.
+    if (!live && live.error().is(Errc::unavailable) && !std::exchange(reopened, true)) {
+      door = open_door(context);
+      if (!door) return report(door.error());
+      continue;
     }
-    bool more = true;
-    while (more) {
-      auto part = (*door)->ask<wire::LogPart>(wire::ReadLog{log->path, at, 1 << 18});
-      // A command that has printed nothing has no log file.
-      if (!part && part.error().is(Errc::not_found)) break;
-      if (!part) return report(part.error());
-      print_log(part->data.data, terminal);
-      at = part->offset + part->data.data.size();
-      more = !part->data.empty();
+    if (!live) return report(live.error());
+    if (!o.follow || !*live) return done;
+    if (reopened) {
+      fmt::print(stderr, "no Sparky follows {} any more; `sparky run` takes it up again\n", printable(o.id));
+      return done;
     }
-    if (!o.follow || !log->live) return done;
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
   }
 }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
@@ -125,7 +126,9 @@ void add_spawn(CLI::App& app, Context& context, Options& o) {
   auto* agent = spawn->add_subcommand("agent", "Give a workstream to an agent; a new one comes from its spec");
   agent->add_option("TYPE", o.agent.agent, "for example rust-pro")->required();
   agent->add_option("--workstream", o.agent.workstream, "its id")->required()->type_name("WS");
-  agent->add_option("--spec", o.agent.spec, "its specification (Markdown)")->type_name("FILE");
+  agent
+      ->add_option("--spec", o.agent.spec, "its specification (Markdown): criteria, deliverables and what else it says")
+      ->type_name("FILE");
   agent->add_option("--priority", o.agent.priority)->check(CLI::IsMember({"P0", "P1", "P2", "P3"}));
   agent->add_option("--depends", o.agent.depends_on, "what it waits for, separated by commas")
       ->delimiter(',')
@@ -134,9 +137,13 @@ void add_spawn(CLI::App& app, Context& context, Options& o) {
   add_run_option(*agent, o);
   agent->footer(
       "Example:\n  sparky spawn agent devops-automator --workstream WS-01 --spec workstreams/ws01/README.md --priority "
-      "P0");
+      "P0\nWhat is spawned stays with the run, also when its plan's file changes.");
   agent->callback([&] {
     o.agent.run = o.run;
+    // As everywhere, relative to where one is; else it is looked for beside the plan.
+    std::error_code ec;
+    if (!o.agent.spec.empty() && std::filesystem::exists(o.agent.spec, ec))
+      o.agent.spec = std::filesystem::absolute(o.agent.spec, ec).lexically_normal().string();
     context.exit = operate(context, o.agent, fmt::format("{} goes to {}", o.agent.workstream, o.agent.agent));
   });
 }

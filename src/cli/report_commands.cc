@@ -94,7 +94,7 @@ class Report {
       out +=
           fmt::format("## {} — {}\n\n| workstream | state | criteria | worked | estimated |\n|---|---|---|---|---|\n",
                       cell(o.value("orchestrator", "")), o.value("status", ""));
-      for (auto& [id, w] : o.at("workstreams").items()) {
+      for (std::string id : o.at("order")) {
         SPARKY_ASSIGN(auto n, node(id));
         out += table_row(n);
         missing += not_shown(n);
@@ -119,7 +119,8 @@ class Report {
     std::string finished, running, waiting;
     auto week_ago = now - std::chrono::days(7);
     for (auto& o : status_.at("orchestrators"))
-      for (auto& [id, w] : o.at("workstreams").items()) {
+      for (std::string id : o.at("order")) {
+        auto& w = o.at("workstreams").at(id);
         SPARKY_ASSIGN(auto n, node(id));
         auto line = fmt::format("- **{}** {}", cell(id), cell(n.value("name", "")));
         auto stage = n.value("stage", "");
@@ -137,7 +138,7 @@ class Report {
       return fmt::format("## {}\n\n{}\n", title, text.empty() ? "Nothing.\n" : text);
     };
     return head("Weekly report") + section("Done in the last seven days", finished) + section("Under way", running) +
-           section("Waiting", waiting) + open_points();
+           section("Waiting", waiting) + open_points().substr(1);
   }
 
  private:

@@ -125,7 +125,9 @@ class Watcher {
         changed = false;
         bool running = state.status->value("state", "") == "running";
         if (redraw_) draw(*state.status, !running);
-        if (!running) return Json(*state.status);
+        if (running) continue;
+        SPARKY_TRY(tell_the_rest(follower, state.newest));
+        return Json(*state.status);
       }
     }
   }
@@ -143,6 +145,16 @@ class Watcher {
     } else {
       _exit(interrupted);  // attempts stay with the warden, and the journal has all that was acknowledged
     }
+  }
+
+  // The state may be ahead of the events that were told.
+  Status tell_the_rest(wire::Follower& follower, uint64_t newest) {
+    while (!redraw_ && follower.position() < newest) {
+      SPARKY_ASSIGN(auto event, follower.next(milliseconds(1000)));
+      if (!event) break;
+      if (event->run == run_) tell(*event);
+    }
+    return {};
   }
 
   void tell(const wire::EventMessage& event) {
@@ -190,7 +202,7 @@ Result<int> finish(const Context& context, const Json& status, bool shown) {
   auto state = status.value("state", "");
   int code = status.value("exit_code", int(failed));
   if (!context.json) {
-    if (code == interrupted) fmt::print(stderr, "{}; `sparky run` goes on where it was\n", state);
+    if (code == interrupted) fmt::print(stderr, "{}; the same command goes on where it was\n", state);
     if (code == decisions_left) fmt::print(stderr, "only decisions are left; `sparky decide` answers them\n");
     if (code == failed)
       fmt::print(
@@ -199,6 +211,20 @@ Result<int> finish(const Context& context, const Json& status, bool shown) {
     fmt::print(stderr, "`sparky report completion` writes the report\n");
   }
   return code;
+}
+
+// Why following ended early. A loop of our own says it itself (its disk is full, …); one of another process may have
+// ended together with the run, and then the journal has the rest.
+Result<Json> last_word(const Context& context, Host* host, uint32_t run, const Error& error) {
+  if (host) {
+    SPARKY_TRY(host->stop());
+    return std::unexpected(error);
+  }
+  SPARKY_ASSIGN(auto door, open_door(context));
+  SPARKY_ASSIGN(auto state, door->ask<wire::RunState>(wire::RunStatus{run}));
+  if (state.status->value("state", "") != "running") return Json(*state.status);
+  return fail(Errc::unavailable, fmt::format("the Sparky that carried out run {} has ended", run),
+              "`sparky run` goes on where it was");
 }
 
 Result<wire::Client> reach(const Context& context, std::unique_ptr<Host>& host) {
@@ -214,13 +240,18 @@ Result<int> start_run(const Context& context, Options& o) {
   if (o.dry_run) return dry_run(context, o.start);
   std::unique_ptr<Host> host;
   SPARKY_ASSIGN(auto client, reach(context, host));
-  SPARKY_ASSIGN(auto started, client.ask<wire::RunStarted>(o.start, std::chrono::seconds(60)));
+  auto asked = client.ask<wire::RunStarted>(o.start, std::chrono::seconds(60));
+  if (!asked && host) SPARKY_TRY(host->stop());  // its reason to end, if it has ended
+  if (!asked) return std::unexpected(asked.error());
+  auto& started = *asked;
   for (auto& note : started.notes) fmt::print(stderr, "{}\n", printable(note));
   SPARKY_ASSIGN(auto follower, wire::Follower::start(client, started.newest));
   Watcher watcher(client, host.get(), started.run, o.plain || context.json, true);
-  SPARKY_ASSIGN(auto status, watcher.until_settled(follower));
+  auto status = watcher.until_settled(follower);
+  if (!status) status = last_word(context, host.get(), started.run, status.error());
+  if (!status) return std::unexpected(status.error());
   if (host) SPARKY_TRY(host->stop());
-  return finish(context, status, !o.plain && !context.json && isatty(STDERR_FILENO));
+  return finish(context, *status, !o.plain && !context.json && isatty(STDERR_FILENO));
 }
 
 Result<int> show_status(const Context& context, const Options& o) {
@@ -254,8 +285,10 @@ Result<int> watch(const Context& context, const Options& o) {
     }
   }
   Watcher watcher(client, nullptr, state.run, o.plain, false);
-  SPARKY_ASSIGN(auto status, watcher.until_settled(follower));
-  return finish(context, status, !o.plain && isatty(STDERR_FILENO));
+  auto status = watcher.until_settled(follower);
+  if (!status) status = last_word(context, nullptr, state.run, status.error());
+  if (!status) return std::unexpected(status.error());
+  return finish(context, *status, !o.plain && isatty(STDERR_FILENO));
 }
 
 void settle(Context& context, const Result<int>& code) { context.exit = code ? *code : report(code.error()); }
@@ -278,8 +311,7 @@ void add_run_commands(CLI::App& app, Context& context) {
   run->add_flag("--plain", o.plain, "a line for each event instead of a picture that redraws");
   run->footer(
       "Killed at any moment, the same command goes on where it was. Ctrl-C once lets running work finish, twice "
-      "cancels "
-      "it.\n\n"
+      "cancels it.\n\n"
       "Examples:\n"
       "  sparky run plans/dgx-pixels --until gate-1\n"
       "  sparky run plan.toml --jobs 4 --json > result.json\n\n"

@@ -91,7 +91,7 @@ class View {
         fmt::format("{} {}  {}  {} {}/{}", mark(status), paint(printable(o.value("orchestrator", "")), "1"),
                     paint(o.value("phase", ""), "2"), bar(o.value("progress", 0.0), 10), done, workstreams.size());
     add(std::move(text), active);
-    for (auto& [id, w] : workstreams.items()) workstream(id, w);
+    for (auto& id : o.at("order")) workstream(id, workstreams.at(id.get_ref<const std::string&>()));
   }
 
   void workstream(const std::string& id, const Json& w) {
@@ -148,9 +148,19 @@ class View {
 
   void escalations() {
     for (auto& e : status_.value("escalations", Json::array()))
-      add(fmt::format("{} {} {}: {}", paint("!", e.value("severity", "") == "critical" ? "31" : "33"),
-                      e.value("type", ""), printable(e.value("target", "")), printable(e.value("text", ""))),
+      add(fmt::format("{} {}{}", paint("!", e.value("severity", "") == "critical" ? "31" : "33"),
+                      printable(e.value("text", "")), affected(e)),
           urgent);
+  }
+
+  // "  (holds back WS-4, gate-2 and 3 more)"
+  static std::string affected(const Json& escalation) {
+    auto ids = escalation.value("affected", std::vector<std::string>{});
+    if (ids.empty() || escalation.value("severity", "") != "critical") return "";
+    size_t shown = std::min<size_t>(ids.size(), 3);
+    auto text = join(std::span(ids).first(shown), ", ");
+    if (shown < ids.size()) text += fmt::format(" and {} more", ids.size() - shown);
+    return printable("  (holds back " + text + ")");
   }
 
   void decisions() {

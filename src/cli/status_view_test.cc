@@ -13,14 +13,16 @@ Json sample() {
   return *parse_json(R"({"run":3,"plan":"p","state":"running","progress":0.5,"slots":{"used":1,"all":2},
     "eta":"2025-01-01T01:00:00Z",
     "orchestrators":[{"orchestrator":"Foundation","id":"foundation","status":"active",
-      "phase":"sequential","progress":0.5,
+      "phase":"sequential","progress":0.5,"order":["WS-02","WS-01","WS-03"],
       "workstreams":{"WS-01":{"status":"complete","stage":"completed","criteria":{"verified":2,"untestable":1}},
                      "WS-02":{"status":"in_progress","stage":"running","progress":0.65,"since":"2025-01-01T00:00:00Z",
                               "doing":"reading \u001b[2J disks"},
                      "WS-03":{"status":"blocked","stage":"waiting","blocker":"WS-02 incomplete"}}}],
     "gates":[{"id":"gate-1","name":"Gate 1","status":"blocked","stage":"waiting","waits_for":["WS-03"],
               "criteria":[{"text":"a GPU","verdict":"untestable"}]}],
-    "decisions":[{"id":"D7","target":"WS-09","text":"Is it done?"}],"escalations":[]})");
+    "decisions":[{"id":"D7","target":"WS-09","text":"Is it done?"}],"escalations":[
+      {"type":"failed","severity":"critical","target":"WS-04","text":"WS-04 failed: exit status 1",
+       "affected":["A","B","C","D"]}]})");
 }
 const Time t = *parse_iso("2025-01-01T00:00:30Z");
 
@@ -32,12 +34,14 @@ TEST(StatusView, ShowsAllThatMatters) {
   EXPECT_NE(text.find("· WS-03  waiting  WS-02 incomplete\n"), text.npos) << text;
   EXPECT_NE(text.find("untestable: a GPU\n"), text.npos) << text;
   EXPECT_NE(text.find("sparky decide D7 approve|reject|waive"), text.npos) << text;
+  EXPECT_NE(text.find("! WS-04 failed: exit status 1  (holds back A, B, C and 1 more)\n"), text.npos) << text;
+  EXPECT_LT(text.find("WS-02  running"), text.find("WS-01  completed")) << "in the order of the plan:\n" << text;
   EXPECT_EQ(text.find('\x1b'), text.npos) << "no colours unless asked for";
 }
 
 TEST(StatusView, WithLittleRoomWhatIsDoneOrWaitsGivesWay) {
-  auto text = status_view(sample(), t, {.rows = 8});
-  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 8) << text;
+  auto text = status_view(sample(), t, {.rows = 9});
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 9) << text;
   EXPECT_NE(text.find("WS-02"), text.npos) << text;
   EXPECT_EQ(text.find("WS-01"), text.npos) << text;
   EXPECT_NE(text.find("D7"), text.npos) << text;

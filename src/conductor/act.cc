@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
@@ -22,6 +23,26 @@ namespace {
 
 constexpr Duration grace{10'000};  // between SIGTERM and SIGKILL
 
+constexpr size_t statuses_max = 180;  // a month of them, at one in four hours
+constexpr uintmax_t notify_log_max_bytes = 1u << 20;
+
+// A log that others append to: when it has grown, it becomes the old one.
+void keep_small(const std::filesystem::path& log) {
+  std::error_code ec;
+  if (std::filesystem::file_size(log, ec) > notify_log_max_bytes && !ec)
+    std::filesystem::rename(log, log.string() + ".1", ec);
+}
+
+// The oldest go first.
+void keep_newest(const std::filesystem::path& directory, size_t most) {
+  std::error_code ec;
+  std::vector<std::pair<std::filesystem::file_time_type, std::filesystem::path>> all;
+  for (auto& entry : std::filesystem::directory_iterator(directory, ec))
+    all.emplace_back(entry.last_write_time(ec), entry.path());
+  std::ranges::sort(all);
+  for (size_t i = 0; i + most < all.size(); ++i) std::filesystem::remove(all[i].second, ec);
+}
+
 double seconds_between(Time from, Time to) { return double((to - from).count()) / 1000; }
 
 }  // namespace
@@ -34,7 +55,7 @@ void Loop::act(Turn turn) {
   }
   auto frames = ledger_->committed(turn.facts);
   for (auto& asker : turn.askers)
-    if (!asker->answered) answer(*asker, desk_->settle(asker->asked, asker->created, asker->replies));
+    if (!asker->answered) answer(*asker, desk_->settle(asker->asked, asker->ordered, asker->replies));
   for (auto& [then, replies] : turn.then) then(replies);
   for (auto& effect : turn.effects) do_effect(effect);
   if (!turn.forget.empty()) executor_->forget(turn.forget);
@@ -86,7 +107,8 @@ void Loop::notify(const engine::Notify& what) {
   auto command = run && !run->plan->notify.empty() ? run->plan->notify : options_.notify;
   if (!run || command.empty()) return;
   using What = engine::Notify::What;
-  std::string kind = "end", text = fmt::format("run {} is {}", run->id, name(engine::standing(*run)));
+  std::string kind = "end",
+              text = engine::sentence(state, {state.clock, engine::RunSettled{run->id, engine::standing(*run)}});
   if (what.what == What::decision) {
     kind = "decision";
     auto it = state.decisions.find(what.id);
@@ -101,12 +123,14 @@ void Loop::notify(const engine::Notify& what) {
   env.push_back("SPARKY_NOTIFY=" + kind);
   env.push_back("SPARKY_NOTIFY_TEXT=" + printable(text));
   env.push_back(fmt::format("SPARKY_RUN={}", run->id));
+  env.push_back("SPARKY_PLAN=" + printable(run->plan->name));
   env.push_back("SPARKY_NOTIFY_COMMAND=" + command);
   env.push_back("SPARKY_NOTIFY_LOG=" + (ledger_->directory() / "logs" / "notify.log").string());
   env.push_back("SPARKY_NOTIFY_DIRECTORY=" + plan::root(*run->plan).string());
   std::vector<char*> envp;
   for (auto& e : env) envp.push_back(e.data());
   envp.push_back(nullptr);
+  keep_small(ledger_->directory() / "logs" / "notify.log");
   // The shell hands the command to the background and ends at once, so that there is nothing to reap later.
   char script[] =
       "mkdir -p \"${SPARKY_NOTIFY_LOG%/*}\"; cd \"$SPARKY_NOTIFY_DIRECTORY\" || exit;"
@@ -168,7 +192,7 @@ void Loop::tell(const wire::Update& update) {
 void Loop::heartbeat() {
   if (Clock::now() - beat_ < 1s) return;
   beat_ = Clock::now();
-  auto frame = wire::encode(wire::Stream(wire::Heartbeat{ledger_->newest(), iso(now())}));
+  auto frame = wire::encode(wire::Stream(wire::Heartbeat{ledger_->newest(), iso(clock_.now())}));
   for (auto& bound : events_) bound.publish(frame);
 }
 
@@ -177,7 +201,7 @@ void Loop::heartbeat() {
 void Loop::write_statuses() {
   if (options_.status_every.count() <= 0 || Clock::now() - statuses_written_ < options_.status_every) return;
   statuses_written_ = Clock::now();
-  auto t = now();
+  auto t = clock_.now();
   for (auto& [id, run] : ledger_->state().runs) {
     if (engine::standing(run) != engine::Standing::running) continue;
     auto file = ledger_->directory() / "status" / fmt::format("run-{}-{}.json", id, iso(t));
@@ -185,6 +209,7 @@ void Loop::write_statuses() {
         write_file_atomic(file, json_text(engine::status(ledger_->state(), run, t), 1) + "\n", {.sync = false});
     if (!written) say(written.error().text());
   }
+  keep_newest(ledger_->directory() / "status", statuses_max);
 }
 
 void Loop::answer(Asker& asker, const wire::Reply& reply) {

@@ -26,7 +26,8 @@ struct Options {
   bool signals = false;                    // SIGTERM and SIGINT end the loop
   // The models that `generate` can ask for; may be empty. Called from the loop: must be quick.
   std::function<std::vector<wire::Model>()> models;
-  // For tests: another executor than the local one.
+  // For tests: another time of day, another executor than the local one.
+  std::function<Time()> wall_clock = now;
   std::function<Result<std::unique_ptr<executors::Executor>>()> executor;
   std::function<void(std::string_view)> log;  // one line for the operator; empty: standard error
 };

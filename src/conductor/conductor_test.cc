@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -246,6 +247,95 @@ TEST(Conductor, PrunedRunsLeaveAFileAndTheNumbersGoOn) {
   auto next = client->ask<wire::RunStarted>(wire::StartRun{.plan = plan, .fresh = true});
   ASSERT_TRUE(next);
   EXPECT_EQ(next->run, 4u);
+}
+
+// Neither what runs nor what is asked waits for the copying, and a log of a pruned run is kept beside its records.
+TEST(Conductor, PruningDoesNotHoldALiveRun) {
+  Project project;
+  auto plan = project.plan(small_plan);
+  Running running(project.options());
+  auto client = project.client();
+  ASSERT_TRUE(client->ask<wire::RunStarted>(wire::StartRun{.plan = plan}));
+  ASSERT_EQ(settle(*client)["state"], "completed");
+  auto slow = project.plan(
+      "[plan]\nname = \"s\"\n[[orchestrator]]\nid = \"o\"\n[[workstream]]\nid = \"S\"\n"
+      "name = \"S\"\norchestrator = \"o\"\nrun = \"until test -e go; do sleep 0.05; done\"\n"
+      "accept = \"exit-status\"\n",
+      "slow.toml");
+  ASSERT_TRUE(client->ask<wire::RunStarted>(wire::StartRun{.plan = slow}));
+  auto refused = client->ask<wire::Pruned>(wire::Prune{.runs = {1, 2}});
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("run 2 is live"), std::string::npos) << refused.error().text();
+  auto pruned = client->ask<wire::Pruned>(wire::Prune{});
+  ASSERT_TRUE(pruned) << pruned.error().text();
+  EXPECT_EQ(pruned->runs, std::vector<uint32_t>{1});
+  EXPECT_TRUE(fs::exists(project.path / ".sparky/archive/run-1-logs/A"));
+  EXPECT_FALSE(fs::exists(project.path / ".sparky/logs/run-1"));
+  EXPECT_FALSE(fs::exists(project.path / ".sparky/archive/run-1.jsonl.part"));
+  project.plan("", "go");
+  EXPECT_EQ(settle(*client)["state"], "completed");
+}
+
+// The project has 4 slots; all five are wanted at once, and each waits for the others.
+TEST(Conductor, MoreJobsThanCoresAreGivenToWhoAsksForThem) {
+  Project project;
+  std::string toml = "[plan]\nname = \"j\"\njobs = 5\n[[orchestrator]]\nid = \"o\"\n";
+  for (int i = 0; i < 5; ++i)
+    toml += fmt::format(
+        "[[workstream]]\nid = \"W{0}\"\nname = \"n\"\norchestrator = \"o\"\naccept = \"exit-status\"\n"
+        "run = \"touch here-{0}; until test $(ls here-* | wc -l) = 5; do sleep 0.02; done\"\n",
+        i);
+  auto plan = project.plan(toml);
+  Running running(project.options());
+  auto client = project.client();
+  ASSERT_TRUE(client->ask<wire::RunStarted>(wire::StartRun{.plan = plan}));
+  EXPECT_EQ(settle(*client)["state"], "completed");
+}
+
+TEST(Conductor, AClockThatIsSetNeitherTimesOutNorStallsAnything) {
+  Project project;
+  auto plan = project.plan(
+      "[plan]\nname = \"c\"\nstall = \"1h\"\n[[orchestrator]]\nid = \"o\"\n[[workstream]]\nid = \"A\"\n"
+      "name = \"A\"\norchestrator = \"o\"\nduration = \"1d\"\ntimeout = \"1h\"\n"
+      "run = \"until test -e go; do sleep 0.05; done\"\naccept = \"exit-status\"\n"
+      "[[workstream]]\nid = \"B\"\nname = \"B\"\norchestrator = \"o\"\n"
+      "run = \"echo x >> tried; test -e go\"\naccept = \"exit-status\"\n"
+      "retries = { max = 50, backoff = \"100ms\", factor = 1 }\n");
+  static std::atomic<int64_t> set_by_days{0};
+  auto options = project.options();
+  options.wall_clock = [] { return now() + std::chrono::days(set_by_days.load()); };
+  Running running(options);
+  auto client = project.client();
+  ASSERT_TRUE(client->ask<wire::RunStarted>(wire::StartRun{.plan = plan}));
+  auto tries = [&] { return std::ranges::count(project.read("tried"), '\n'); };
+  for (int64_t days : {30, -30}) {
+    set_by_days = days;
+    auto before = tries();
+    while (tries() < before + 2) std::this_thread::sleep_for(20ms);  // retries go on at their pace
+    auto status = *client->ask<wire::RunState>(wire::RunStatus{})->status;
+    EXPECT_EQ(status["escalations"].size(), 0u) << status["escalations"].dump(1);
+  }
+  project.plan("", "go");
+  EXPECT_EQ(settle(*client)["state"], "completed");
+  set_by_days = 0;
+}
+
+TEST(Conductor, WhatWasSpawnedStaysWhenThePlansFileIsReadAgain) {
+  Project project;
+  auto plan = project.plan(small_plan);
+  project.plan("# W-9: Ninth\n\nAcceptance Criteria:\n- [ ] a person likes it\n", "ninth.md");
+  Running running(project.options());
+  auto client = project.client();
+  ASSERT_TRUE(client->ask<wire::RunStarted>(wire::StartRun{.plan = plan}));
+  ASSERT_EQ(settle(*client)["state"], "completed");
+  auto spawned = client->ask<wire::Done>(wire::SpawnAgent{.agent = "x", .workstream = "W-9", .spec = "ninth.md"});
+  ASSERT_TRUE(spawned) << spawned.error().text();
+  auto again = client->ask<wire::RunStarted>(wire::StartRun{.plan = plan});
+  ASSERT_TRUE(again) << again.error().text();
+  auto status = settle(*client);
+  EXPECT_EQ(status["state"], "waiting");
+  EXPECT_EQ(status["decisions"][0]["text"], "a person likes it");
+  EXPECT_EQ(status["orchestrators"][0]["order"], Json({"A", "B", "W-9"}));
 }
 
 TEST(Conductor, HostileFramesCostNothing) {

@@ -21,6 +21,12 @@ struct Surroundings {
   Time started{};
 };
 
+// What a request that acts is for the engine, and what is to be said with the answer.
+struct Ordered {
+  std::vector<engine::Input> inputs;
+  std::vector<std::string> notes;
+};
+
 class Desk {
  public:
   Desk(Ledger& ledger, Surroundings surroundings)
@@ -34,12 +40,10 @@ class Desk {
   // The answer to a request that only looks.
   wire::Reply look(const wire::Request& request, Time now);
   // The inputs of a request that acts, in order. An error is the answer.
-  Result<std::vector<engine::Input>> order(const wire::Asked& asked, Time now);
+  Result<Ordered> order(const wire::Asked& asked);
   // The answer to it, once what the engine said is on disk: one reply for each input, up to the first refusal.
-  // `created`: the first input was a CreateRun.
-  wire::Reply settle(const wire::Asked& asked, bool created, const std::vector<Result<engine::Reply>>& replies);
-  // Archives finished runs, committing by itself.
-  wire::Reply prune(const wire::Prune& request, Time now);
+  wire::Reply settle(const wire::Asked& asked, const Ordered& ordered,
+                     const std::vector<Result<engine::Reply>>& replies);
 
  private:
   friend struct Look;
@@ -52,6 +56,9 @@ class Desk {
   const engine::State& state_;
   Surroundings around_;
 };
+
+// The runs that are to leave the journal.
+std::vector<engine::RunId> archived(const Ordered& ordered);
 
 wire::ErrorReply error_reply(const Error& error);
 // How a refusal reads to this kind of request: job_error for those about a job, else error.

@@ -1,7 +1,11 @@
 #include "conductor/ledger.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <cstdio>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
@@ -109,6 +113,7 @@ Fact Ledger::add(journal::Batch& batch, Event event) {
   if (std::holds_alternative<engine::PlanUpdated>(fact.event.body)) know_attempts(state());
   // That a run was archived must be known after its own records are gone.
   bool archived = std::holds_alternative<engine::RunArchived>(fact.event.body);
+  if (archived) batch.drop.push_back(stream(fact.about));
   batch.append.push_back({archived ? std::string(project_stream) : stream(fact.about), engine::encode(fact.event)});
   return fact;
 }
@@ -119,6 +124,7 @@ std::vector<std::string> Ledger::committed(const std::vector<Fact>& facts) {
     frames.push_back(wire::encode(wire::Stream(message(fact))));
     recent_.push_back({fact.seq, fact.about.run, frames.back()});
     newest_ = fact.seq;
+    if (auto* archived = std::get_if<engine::RunArchived>(&fact.event.body)) put_logs_away(archived->run);
   }
   while (recent_.size() > recent_max) recent_.pop_front();
   return frames;
@@ -176,46 +182,57 @@ Result<const engine::Run*> Ledger::run(engine::RunId id) const {
 }
 
 void Ledger::add_snapshot(journal::Batch& batch, uint64_t seq, uint64_t least_events) {
-  if (seq < snapshot_at_ + std::max<uint64_t>(least_events, 1)) return;
   // A state of many nodes is long: writing it shall not cost more than writing the events did.
   size_t nodes = 0;
   for (auto& [id, run] : state().runs) nodes += run.nodes.size();
-  if (seq < snapshot_at_ + 2 * nodes) return;
+  bool due = seq >= snapshot_at_ + std::max<uint64_t>(least_events, 1) && seq >= snapshot_at_ + 2 * nodes;
+  if (!due && batch.drop.empty()) return;
   snapshot_at_ = seq;
   batch.snapshots.push_back({std::string(project_stream), seq, engine::encode(state())});
 }
 
-Result<std::vector<std::string>> Ledger::archive(const std::vector<engine::RunId>& runs, Time now) {
+Result<std::vector<std::string>> Ledger::copy_records(const fs::path& project, const std::vector<engine::RunId>& runs) {
+  struct Copy {
+    fs::path file;
+    std::ofstream out;
+  };
+  std::map<std::string, Copy, std::less<>> copies;  // by stream
+  auto directory = project / ".sparky" / "archive";
+  SPARKY_TRY(make_directories(directory));
   std::vector<std::string> files;
-  journal::Batch batch;
-  std::vector<Fact> facts;
-  SPARKY_ASSIGN(auto reader, journal::Reader::open(journal_file(project_)));
   for (auto id : runs) {
     auto name = stream({id, {}, 0});
-    std::string lines;
-    SPARKY_TRY(reader.replay(0, [&](const journal::Record& record) -> Status {
-      if (record.stream != name) return {};
-      SPARKY_ASSIGN(auto event, engine::decode_event(record.payload));
-      Json line = engine::to_json(event);
-      line["seq"] = record.seq;
-      lines += json_text(line) + "\n";
-      return {};
-    }));
-    auto file = directory() / "archive" / (name + ".jsonl");
-    SPARKY_TRY(write_file_atomic(file, lines));
-    auto decided = engine_.decide(engine::ArchiveRun{id}, now);
-    if (!decided.reply) return std::unexpected(decided.reply.error());
-    for (auto& event : decided.events) facts.push_back(add(batch, std::move(event)));
-    batch.drop.push_back(name);
-    files.push_back(file.string());
+    auto& copy = copies[name];
+    copy.file = directory / (name + ".jsonl");
+    copy.out.open(copy.file.string() + ".part", std::ios::binary | std::ios::trunc);
+    files.push_back(copy.file.string());
   }
-  if (facts.empty()) return files;
-  // The snapshot carries what the dropped records said: above all, which numbers were given out.
-  batch.snapshots.push_back({std::string(project_stream), facts.back().seq, engine::encode(state())});
-  snapshot_at_ = facts.back().seq;
-  SPARKY_TRY(journal_->commit(std::move(batch)));
-  (void)committed(facts);
+  SPARKY_ASSIGN(auto reader, journal::Reader::open(journal_file(project)));
+  SPARKY_TRY(reader.replay(0, [&](const journal::Record& record) -> Status {
+    auto copy = copies.find(record.stream);
+    if (copy == copies.end()) return {};
+    SPARKY_ASSIGN(auto event, engine::decode_event(record.payload));
+    Json line = engine::to_json(event);
+    line["seq"] = record.seq;
+    copy->second.out << json_text(line) << '\n';
+    return {};
+  }));
+  for (auto& [name, copy] : copies) {
+    copy.out.close();
+    auto part = copy.file.string() + ".part";
+    Fd fd(::open(part.c_str(), O_RDONLY | O_CLOEXEC));
+    if (copy.out.fail() || !fd || ::fsync(fd.get()) != 0 || ::rename(part.c_str(), copy.file.c_str()) != 0)
+      return fail_errno(errno, fmt::format("cannot write {}", copy.file.string()));
+  }
+  SPARKY_TRY(sync_directory(directory));
   return files;
+}
+
+// An archived run's logs stand beside its records; they are never read again by Sparky.
+void Ledger::put_logs_away(engine::RunId run) const {
+  auto name = stream({run, {}, 0});
+  std::error_code ec;
+  fs::rename(directory() / "logs" / name, directory() / "archive" / (name + "-logs"), ec);
 }
 
 }  // namespace sparky::conductor

@@ -56,10 +56,12 @@ class Ledger {
   Result<const engine::Run*> run(engine::RunId id) const;
 
   // Adds a snapshot of the state as it is now to a batch, or rather after its last event `seq`; does nothing if too
-  // little has happened since the last one.
+  // little has happened since the last one, unless the batch drops records: it then carries what they said.
   void add_snapshot(journal::Batch& batch, uint64_t seq, uint64_t least_events);
-  // Moves finished runs out of the journal: one file each under .sparky/archive, then RunArchived and the drop.
-  Result<std::vector<std::string>> archive(const std::vector<engine::RunId>& runs, Time now);
+  // Copies the records of runs that are to leave the journal to one file each under .sparky/archive. From any thread:
+  // it reads the whole journal, and takes as long.
+  static Result<std::vector<std::string>> copy_records(const std::filesystem::path& project,
+                                                       const std::vector<engine::RunId>& runs);
 
  private:
   Ledger(journal::ProjectLock lock, std::filesystem::path project)
@@ -68,6 +70,7 @@ class Ledger {
   About about(const engine::Event& event);
   void know_attempts(const engine::State& state);
   static std::string stream(const About& about);
+  void put_logs_away(engine::RunId run) const;
 
   journal::ProjectLock lock_;
   std::filesystem::path project_;

@@ -39,8 +39,12 @@ bool ready(int fd) {
   return ::poll(&p, 1, 0) == 1;
 }
 
-unsigned slots_of(const Options& options) {
-  return options.slots ? options.slots : std::max(1u, std::thread::hardware_concurrency());
+// As many as are configured, or as a run that is still going on asks for.
+unsigned slots_of(const Options& options, const engine::State& state) {
+  auto slots = options.slots ? options.slots : std::max(1u, std::thread::hardware_concurrency());
+  for (auto& [id, run] : state.runs)
+    if (run.settled == engine::Standing::running) slots = std::max(slots, run.options.jobs);
+  return slots;
 }
 
 }  // namespace
@@ -62,11 +66,11 @@ Result<std::unique_ptr<Loop>> Loop::open(Options options) {
   if (o.executor) {
     SPARKY_ASSIGN(loop->executor_, o.executor());
   } else {
-    SPARKY_ASSIGN(loop->executor_, executors::connect_or_start(
-                                       {.directory = loop->ledger_->directory() / "warden", .slots = slots_of(o)}));
+    SPARKY_ASSIGN(loop->executor_, executors::connect_or_start({.directory = loop->ledger_->directory() / "warden",
+                                                                .slots = slots_of(o, loop->ledger_->state())}));
   }
   SPARKY_TRY(loop->open_sockets());
-  Surroundings around{.facts = o.facts, .models = o.models, .started = now()};
+  Surroundings around{.facts = o.facts, .models = o.models, .started = loop->clock_.now()};
   around.inspect = [l = loop.get()] { return l->inspect(); };
   Json addresses = Json::object();
   for (auto& [name, address] : loop->addresses())
@@ -140,6 +144,7 @@ Status Loop::run() {
     gather();
     if (turn_ && ready(ledger_->journal().completion_fd())) SPARKY_TRY(finish_turn());
     look_again();
+    finish_prune();
     if (!turn_ && !stopping_) SPARKY_TRY(decide());
     answer_late();
     heartbeat();
@@ -170,14 +175,15 @@ Status Loop::reconcile() {
   std::vector<std::string> names;
   for (auto& [id, attempt] : engine.state().attempts)
     if (attempt.work != engine::Work::job) names.push_back(attempt_name(attempt));
-  executor_->set_slots(slots_of(options_));
+  auto slots = slots_of(options_, engine.state());
+  executor_->set_slots(slots);
   executor_->reconcile(names);
   executor_->flush();
   std::set<engine::AttemptId> heard_of;
   for (bool complete = false; !complete;) {
     zmq::pollitem_t item{nullptr, executor_->fd(), ZMQ_POLLIN, 0};
     zmq::poll(&item, 1, 1000ms);
-    for (auto& event : executor_->pump(now())) {
+    for (auto& event : executor_->pump(clock_.now())) {
       using Kind = executors::ExecutorEvent::Kind;
       if (event.kind == Kind::reconciled) complete = true;
       if (event.kind == Kind::started || event.kind == Kind::exited) heard_of.insert(attempt_number(event.id));
@@ -194,7 +200,6 @@ Status Loop::reconcile() {
            {},
            {}});
   // What was decided before the end and perhaps not done. Ends that were just told come first.
-  auto slots = slots_of(options_);
   waiting_.push_back({{engine::SetSlots{slots, std::max(4u, slots)}}, nullptr, {}, {}});
   SPARKY_TRY(decide());
   if (turn_) SPARKY_TRY(finish_turn());
@@ -206,10 +211,11 @@ Status Loop::reconcile() {
 void Loop::wait() {
   Clock::time_point until = std::min(beat_ + 1s, Clock::now() + 1s);
   auto timeout = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
-  if (auto wake = ledger_->engine().next_wakeup(); wake && !turn_) timeout = std::min(timeout, *wake - now());
+  if (auto wake = ledger_->engine().next_wakeup(); wake && !turn_) timeout = std::min(timeout, *wake - clock_.now());
   if (turn_ && !looking_.empty())
     timeout = std::min<std::chrono::milliseconds>(timeout, std::chrono::ceil<std::chrono::milliseconds>(late_read));
   timeout = std::min(timeout, std::chrono::ceil<std::chrono::milliseconds>(workers_->patience()));
+  if (pruning_) timeout = std::min<std::chrono::milliseconds>(timeout, 20ms);
   if (!turn_ && !waiting_.empty()) timeout = 0ms;
   std::vector<zmq::pollitem_t> items;
   for (auto& bound : requests_) items.push_back({bound.socket().handle(), 0, ZMQ_POLLIN, 0});
@@ -233,7 +239,7 @@ void Loop::gather() {
       if (!arrived) break;
       take(std::move(*arrived));
     }
-  for (auto& event : executor_->pump(now())) take(event);
+  for (auto& event : executor_->pump(clock_.now())) take(event);
   // What a worker hears at once (a lease again, "settled") must not be ahead of the disk.
   if (!turn_)
     for (auto& bound : worker_sockets_) workers_->gather(bound);
@@ -277,7 +283,7 @@ void Loop::take(Arrived arrived) {
   } else if (turn_ && Desk::needs_disk(request)) {
     looking_.push_back(std::move(asker));
   } else {
-    answer(*asker, desk_->look(request, now()));
+    answer(*asker, desk_->look(request, clock_.now()));
   }
 }
 
@@ -285,7 +291,7 @@ void Loop::take(Arrived arrived) {
 // may be ahead of the disk; its `newest` is not, so that nobody misses an event.
 void Loop::look_again() {
   while (!looking_.empty() && (!turn_ || Clock::now() - looking_.front()->arrived > late_read)) {
-    answer(*looking_.front(), desk_->look(looking_.front()->asked.body, now()));
+    answer(*looking_.front(), desk_->look(looking_.front()->asked.body, clock_.now()));
     looking_.pop_front();
   }
 }
@@ -345,19 +351,35 @@ void Loop::take(const executors::ExecutorEvent& event) {
   }
 }
 
+// Copying a run's records takes as long as the journal is; meanwhile everything goes on.
+void Loop::begin_prune(std::shared_ptr<Asker> asker) {
+  if (pruning_)
+    return answer(*asker, error_reply({Errc::busy, "runs are being archived already", "ask again when that is done"}));
+  auto copy = [project = ledger_->project(), runs = archived(asker->ordered)] {
+    return Ledger::copy_records(project, runs);
+  };
+  pruning_ = Pruning{std::move(asker), std::async(std::launch::async, std::move(copy))};
+}
+
+void Loop::finish_prune() {
+  if (!pruning_ || pruning_->files.wait_for(0s) != std::future_status::ready) return;
+  auto [asker, future] = *std::exchange(pruning_, {});
+  auto files = future.get();
+  if (!files) return answer(*asker, error_reply(files.error()));
+  asker->ordered.notes = std::move(*files);
+  asker->arrived = Clock::now();  // what it waited for so far was not the disk
+  auto inputs = asker->ordered.inputs;
+  waiting_.push_back({std::move(inputs), std::move(asker), {}, {}});
+}
+
 Status Loop::decide() {
-  auto t = now();
+  auto t = clock_.now();
   Turn turn{.begun = Clock::now()};
   if (auto wake = ledger_->engine().next_wakeup(); wake && *wake <= t)
     waiting_.push_front({{engine::Tick{}}, nullptr, {}, {}});
   for (int i = 0; i < inputs_per_turn && !waiting_.empty(); ++i) {
     auto& next = waiting_.front();
-    if (next.asker && std::holds_alternative<wire::Prune>(next.asker->asked.body)) {
-      if (!turn.facts.empty()) break;  // it commits by itself, so what came before goes first
-      answer(*next.asker, desk_->prune(std::get<wire::Prune>(next.asker->asked.body), t));
-    } else {
-      decide(next, turn, t);
-    }
+    decide(next, turn, t);
     waiting_.pop_front();
   }
   if (turn.facts.empty()) {
@@ -372,13 +394,18 @@ Status Loop::decide() {
 
 void Loop::decide(Waiting& waiting, Turn& turn, Time t) {
   auto& asker = waiting.asker;
-  if (asker) {
-    turn.askers.push_back(asker);
-    auto inputs = desk_->order(asker->asked, t);
-    if (!inputs) return void(asker->replies.push_back(std::unexpected(inputs.error())));
-    waiting.inputs = std::move(*inputs);
-    asker->created = !waiting.inputs.empty() && std::holds_alternative<engine::CreateRun>(waiting.inputs[0]);
+  if (asker && waiting.inputs.empty()) {
+    auto ordered = desk_->order(asker->asked);
+    if (!ordered) {
+      asker->replies.push_back(std::unexpected(ordered.error()));
+      return turn.askers.push_back(asker);
+    }
+    asker->ordered = std::move(*ordered);
+    if (std::holds_alternative<wire::Prune>(asker->asked.body) && !asker->ordered.inputs.empty())
+      return begin_prune(asker);
+    waiting.inputs = asker->ordered.inputs;
   }
+  if (asker) turn.askers.push_back(asker);
   Workers::Replies replies;
   for (auto& input : waiting.inputs) {
     auto decided = ledger_->engine().decide(input, t);

@@ -2,9 +2,11 @@
 #pragma once
 #include <chrono>
 #include <deque>
+#include <future>
 #include <set>
 
 #include "base/files.h"
+#include "conductor/clock.h"
 #include "conductor/conductor.h"
 #include "conductor/desk.h"
 #include "conductor/ledger.h"
@@ -29,7 +31,8 @@ class Loop final : public Conductor {
     Route route;
     wire::Asked asked;
     Clock::time_point arrived;
-    bool created = false, answered = false;
+    bool answered = false;
+    Ordered ordered;
     std::vector<Result<engine::Reply>> replies;
   };
   // An input that waits to be decided; `asker` is who gets the reply, if anybody.
@@ -50,7 +53,13 @@ class Loop final : public Conductor {
     Clock::time_point begun;
   };
 
-  explicit Loop(Options options) : options_(std::move(options)) {}
+  // Runs whose records are being copied to files, beside the loop; then they leave the journal.
+  struct Pruning {
+    std::shared_ptr<Asker> asker;
+    std::future<Result<std::vector<std::string>>> files;
+  };
+
+  explicit Loop(Options options) : options_(std::move(options)), clock_(options_.wall_clock()) {}
 
   // loop.cc
   Status open_sockets();
@@ -65,6 +74,8 @@ class Loop final : public Conductor {
   void look_again();
   Status decide();
   void decide(Waiting& waiting, Turn& turn, Time now);
+  void begin_prune(std::shared_ptr<Asker> asker);
+  void finish_prune();
   void answer_late();
   void take_signals();
 
@@ -95,6 +106,8 @@ class Loop final : public Conductor {
   std::deque<Waiting> waiting_;
   std::deque<std::shared_ptr<Asker>> looking_;  // reads that wait for the disk
   std::optional<Turn> turn_;                    // being committed
+  std::optional<Pruning> pruning_;
+  SteadyTime clock_;
   bool stopping_ = false;
   std::string trouble_;  // of the executor; empty: none
   Clock::time_point beat_{}, statuses_written_ = Clock::now();

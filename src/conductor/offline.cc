@@ -21,23 +21,25 @@ class Offline final : public wire::Door {
     auto t = now();
     wire::Asked asked{request, {.who = person_}};
     if (!Desk::acts(request)) return desk_.look(request, t);
-    if (auto* prune = std::get_if<wire::Prune>(&request)) return desk_.prune(*prune, t);
-    auto inputs = desk_.order(asked, t);
-    if (!inputs) return refusal(request, inputs.error());
+    auto ordered = desk_.order(asked);
+    if (!ordered) return refusal(request, ordered.error());
+    if (std::holds_alternative<wire::Prune>(request)) {
+      SPARKY_ASSIGN(ordered->notes, Ledger::copy_records(ledger_->project(), archived(*ordered)));
+    }
     journal::Batch batch;
     std::vector<Fact> facts;
     std::vector<Result<engine::Reply>> replies;
-    for (auto& input : *inputs) {
+    for (auto& input : ordered->inputs) {
       auto decided = ledger_->engine().decide(input, t);
       for (auto& event : decided.events) facts.push_back(ledger_->add(batch, std::move(event)));
       replies.push_back(std::move(decided.reply));
       if (!replies.back()) break;
     }
     // Effects wait: the next Sparky finds them outstanding.
+    if (!batch.drop.empty()) ledger_->add_snapshot(batch, facts.back().seq, 0);
     if (!batch.empty()) SPARKY_TRY(ledger_->journal().commit(std::move(batch)));
     (void)ledger_->committed(facts);
-    bool created = !inputs->empty() && std::holds_alternative<engine::CreateRun>(inputs->front());
-    return desk_.settle(asked, created, replies);
+    return desk_.settle(asked, *ordered, replies);
   }
 
  private:

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <ranges>
 
 #include "base/diagnostic.h"
 #include "conductor/desk.h"
@@ -14,7 +15,6 @@
 namespace sparky::conductor {
 namespace fs = std::filesystem;
 using engine::Input;
-using Inputs = std::vector<Input>;
 
 namespace {
 
@@ -36,6 +36,8 @@ Result<std::shared_ptr<const plan::Plan>> load(const std::string& file) {
   }
   return std::make_shared<const plan::Plan>(std::move(parsed.plan));
 }
+
+Ordered just(Input input) { return {{std::move(input)}, {}}; }
 
 constexpr size_t id_max = 200, prompt_max = 20'000, request_max = 1 << 20, queue_max = 1'000'000,
                  client_jobs_max = 200'000;
@@ -97,9 +99,12 @@ struct Order {
     return {};
   }
 
-  Result<Inputs> operator()(const wire::StartRun& r) {
+  Result<Ordered> operator()(const wire::StartRun& r) {
     SPARKY_ASSIGN(auto plan, load(r.plan));
-    engine::RunOptions options{.jobs = r.jobs, .until = r.until, .only = r.only, .facts = desk.around_.facts};
+    engine::RunOptions options{.jobs = r.jobs ? r.jobs : uint32_t(std::max(0, plan->jobs)),
+                               .until = r.until,
+                               .only = r.only,
+                               .facts = desk.around_.facts};
     options.facts.insert(options.facts.end(), r.facts.begin(), r.facts.end());
     // Several clients may ask with the same key; the engine knows it again.
     bool known_key = false;
@@ -107,58 +112,67 @@ struct Order {
     const engine::Run* earlier = nullptr;
     for (auto& [id, run] : state.runs)
       if (!run.plan->files.empty() && run.plan->files[0] == plan->files[0]) earlier = &run;
-    if (!earlier || r.fresh || known_key) return Inputs{engine::CreateRun{plan, options, envelope.key}};
-    Inputs inputs;
+    Ordered ordered;
+    // Who asks for more at once than there are cores knows why: agents wait for others most of the time.
+    if (options.jobs > state.slots)
+      ordered.inputs.push_back(engine::SetSlots{options.jobs, std::max(state.ahead, options.jobs)});
+    if (!earlier || r.fresh || known_key) {
+      ordered.inputs.push_back(engine::CreateRun{plan, options, envelope.key});
+      return ordered;
+    }
+    if (!earlier->plan->spawned.empty()) {
+      SPARKY_ASSIGN(auto whole, spawn_again(*plan, *earlier->plan));
+      plan = std::make_shared<const plan::Plan>(std::move(whole));
+    }
     if (plan::to_json(*earlier->plan) != plan::to_json(*plan))
-      inputs.push_back(engine::UpdatePlan{earlier->id, plan, who});
-    inputs.push_back(engine::SetOptions{earlier->id, options});
-    inputs.push_back(engine::Resume{earlier->id, who});  // also says what stays failed
-    return inputs;
+      ordered.inputs.push_back(engine::UpdatePlan{earlier->id, plan, who});
+    ordered.inputs.push_back(engine::SetOptions{earlier->id, options});
+    ordered.inputs.push_back(engine::Resume{earlier->id, who});  // also says what stays failed
+    return ordered;
   }
-  Result<Inputs> operator()(const wire::PauseRun& r) {
+  Result<Ordered> operator()(const wire::PauseRun& r) {
     SPARKY_ASSIGN(auto id, run(r.run));
-    return Inputs{engine::Pause{id, who}};
+    return just(engine::Pause{id, who});
   }
-  Result<Inputs> operator()(const wire::ResumeRun& r) {
+  Result<Ordered> operator()(const wire::ResumeRun& r) {
     SPARKY_ASSIGN(auto id, run(r.run));
-    return Inputs{engine::Resume{id, who}};
+    return just(engine::Resume{id, who});
   }
-  Result<Inputs> operator()(const wire::CancelRun& r) {
+  Result<Ordered> operator()(const wire::CancelRun& r) {
     SPARKY_ASSIGN(auto id, run(r.run));
-    return Inputs{engine::CancelRun{id, who}};
+    return just(engine::CancelRun{id, who});
   }
-  Result<Inputs> operator()(const wire::RetryNode& r) {
+  Result<Ordered> operator()(const wire::RetryNode& r) {
     SPARKY_ASSIGN(auto id, run(r.run));
-    return Inputs{engine::Retry{id, r.id, r.with_dependents, who}};
+    return just(engine::Retry{id, r.id, r.with_dependents, who});
   }
-  Result<Inputs> operator()(const wire::SkipNode& r) {
+  Result<Ordered> operator()(const wire::SkipNode& r) {
     SPARKY_ASSIGN(auto id, run(r.run));
-    return Inputs{engine::Skip{id, r.id, who, r.note}};
+    return just(engine::Skip{id, r.id, who, r.note});
   }
-  Result<Inputs> operator()(const wire::CancelNode& r) {
+  Result<Ordered> operator()(const wire::CancelNode& r) {
     SPARKY_ASSIGN(auto id, run(r.run));
-    return Inputs{engine::CancelNode{id, r.id, who, r.note}};
+    return just(engine::CancelNode{id, r.id, who, r.note});
   }
-  Result<Inputs> operator()(const wire::Decide& r) {
+  Result<Ordered> operator()(const wire::Decide& r) {
     using engine::Answer;
     SPARKY_ASSIGN(auto answer, word(r.answer, {Answer::approve, Answer::reject, Answer::waive}, "answer"));
     SPARKY_ASSIGN(auto id, run(r.run));
-    return Inputs{engine::Decide{id, r.target, answer, who, r.note}};
+    return just(engine::Decide{id, r.target, answer, who, r.note});
   }
-  Result<Inputs> operator()(const wire::CloseEscalation& r) {
-    return Inputs{engine::CloseEscalation{r.escalation, who}};
+  Result<Ordered> operator()(const wire::CloseEscalation& r) {
+    return just(engine::CloseEscalation{r.escalation, who});
   }
-  Result<Inputs> operator()(const wire::SpawnOrchestrator& r) {
+  template <class Request>
+  Result<Ordered> spawned(const Request& r) {
     SPARKY_ASSIGN(auto* run, ledger.run(r.run));
-    SPARKY_ASSIGN(auto plan, with_orchestrator(*run->plan, r));
-    return Inputs{engine::UpdatePlan{run->id, std::make_shared<const plan::Plan>(std::move(plan)), who}};
+    SPARKY_ASSIGN(auto spawned, spawn(*run->plan, r));
+    auto plan = std::make_shared<const plan::Plan>(std::move(spawned.plan));
+    return Ordered{{engine::UpdatePlan{run->id, std::move(plan), who}}, std::move(spawned.notes)};
   }
-  Result<Inputs> operator()(const wire::SpawnAgent& r) {
-    SPARKY_ASSIGN(auto* run, ledger.run(r.run));
-    SPARKY_ASSIGN(auto plan, with_agent(*run->plan, r));
-    return Inputs{engine::UpdatePlan{run->id, std::make_shared<const plan::Plan>(std::move(plan)), who}};
-  }
-  Result<Inputs> operator()(const wire::SubmitJob& r) {
+  Result<Ordered> operator()(const wire::SpawnOrchestrator& r) { return spawned(r); }
+  Result<Ordered> operator()(const wire::SpawnAgent& r) { return spawned(r); }
+  Result<Ordered> operator()(const wire::SubmitJob& r) {
     using engine::JobPriority;
     engine::JobSpec spec{.id = r.id, .kind = r.kind, .model = r.model};
     spec.request = json_text(r.request ? *r.request : Json::object());
@@ -174,9 +188,9 @@ struct Order {
     spec.timeout = Duration(int64_t(r.timeout_s * 1000));
     spec.memory = r.memory_bytes;
     spec.client = who;
-    return Inputs{engine::SubmitJob{std::move(spec)}};
+    return just(engine::SubmitJob{std::move(spec)});
   }
-  Result<Inputs> operator()(const wire::Generate& r) {
+  Result<Ordered> operator()(const wire::Generate& r) {
     if (r.id.empty() || !state.job(r.id)) {  // a repeated request gets its reply, whoever is there now
       auto known = desk.models();
       auto same = [&](const wire::Model& m) { return m.name == r.model; };
@@ -191,21 +205,35 @@ struct Order {
     // The request as it came, so that nothing of it is dropped on the way to the worker.
     spec.request = wire::encode(wire::Request(r), {}, wire::Encoding::json);
     spec.client = who;
-    return Inputs{engine::SubmitJob{std::move(spec)}};
+    return just(engine::SubmitJob{std::move(spec)});
   }
-  Result<Inputs> operator()(const wire::Cancel& r) { return Inputs{engine::CancelJob{r.job_id, who}}; }
-  Result<Inputs> operator()(const wire::RetryJob& r) { return Inputs{engine::RetryJob{r.id}}; }
-  Result<Inputs> operator()(const wire::ClearJobs& r) { return Inputs{engine::ClearJobs{r.ids}}; }
-  Result<Inputs> operator()(const wire::PauseQueue& r) { return Inputs{engine::PauseQueue{r.paused, who}}; }
+  Result<Ordered> operator()(const wire::Cancel& r) { return just(engine::CancelJob{r.job_id, who}); }
+  Result<Ordered> operator()(const wire::RetryJob& r) { return just(engine::RetryJob{r.id}); }
+  Result<Ordered> operator()(const wire::ClearJobs& r) { return just(engine::ClearJobs{r.ids}); }
+  Result<Ordered> operator()(const wire::PauseQueue& r) { return just(engine::PauseQueue{r.paused, who}); }
+  // Who asks copies their records first: Ledger::copy_records().
+  Result<Ordered> operator()(const wire::Prune& r) {
+    for (auto id : r.runs) SPARKY_TRY(run(id));
+    Ordered ordered;
+    uint32_t ended = 0;
+    for (auto& [id, run] : std::views::reverse(state.runs)) {
+      auto standing = engine::standing(run);
+      bool over = standing == engine::Standing::completed || standing == engine::Standing::cancelled;
+      bool named = std::ranges::find(r.runs, id) != r.runs.end();
+      if (named && standing == engine::Standing::running)
+        return fail(Errc::busy, fmt::format("run {} is live", id), "pause or cancel it, and wait until it has stopped");
+      if (r.runs.empty() ? over && ended++ >= r.keep : named)
+        ordered.inputs.push_back(engine::ArchiveRun{id, run.changed});
+    }
+    return ordered;
+  }
   template <class Other>
-  Result<Inputs> operator()(const Other& other) {
+  Result<Ordered> operator()(const Other& other) {
     return fail(Errc::internal, fmt::format("'{}' does not act on the engine", other.type));
   }
 };
 
-Result<Inputs> Desk::order(const wire::Asked& asked, Time) {
-  return std::visit(Order{*this, asked.envelope}, asked.body);
-}
+Result<Ordered> Desk::order(const wire::Asked& asked) { return std::visit(Order{*this, asked.envelope}, asked.body); }
 
 wire::ErrorReply error_reply(const Error& error) {
   static constexpr std::string_view codes[] = {"invalid", "not_found", "exists", "busy",      "denied",  "unavailable",
@@ -221,16 +249,21 @@ wire::Reply refusal(const wire::Request& request, const Error& error) {
   return error_reply(error);
 }
 
-wire::Reply Desk::settle(const wire::Asked& asked, bool created, const std::vector<Result<engine::Reply>>& replies) {
-  std::vector<std::string> notes;
+wire::Reply Desk::settle(const wire::Asked& asked, const Ordered& ordered,
+                         const std::vector<Result<engine::Reply>>& replies) {
+  auto notes = ordered.notes;
   engine::Reply last;
   for (auto& reply : replies) {
     if (!reply) return refusal(asked.body, reply.error());
     notes.insert(notes.end(), reply->notes.begin(), reply->notes.end());
     last = *reply;
   }
-  if (std::holds_alternative<wire::StartRun>(asked.body))
+  if (std::holds_alternative<wire::StartRun>(asked.body)) {
+    bool created = std::ranges::any_of(ordered.inputs,
+                                       [](auto& input) { return std::holds_alternative<engine::CreateRun>(input); });
     return wire::RunStarted{last.run, !created || last.existing, std::move(notes), ledger_.newest()};
+  }
+  if (std::holds_alternative<wire::Prune>(asked.body)) return wire::Pruned{archived(ordered), std::move(notes)};
   bool job = std::holds_alternative<wire::Generate>(asked.body) || std::holds_alternative<wire::SubmitJob>(asked.body);
   if (job) {
     auto* accepted = state_.job(last.job_id);
@@ -241,20 +274,11 @@ wire::Reply Desk::settle(const wire::Asked& asked, bool created, const std::vect
   return wire::Done{std::move(notes), ledger_.newest()};
 }
 
-wire::Reply Desk::prune(const wire::Prune& request, Time now) {
+std::vector<engine::RunId> archived(const Ordered& ordered) {
   std::vector<engine::RunId> runs;
-  uint32_t ended = 0;
-  for (auto it = state_.runs.rbegin(); it != state_.runs.rend(); ++it) {
-    auto standing = engine::standing(it->second);
-    bool over = standing == engine::Standing::completed || standing == engine::Standing::cancelled;
-    bool named = std::ranges::find(request.runs, it->first) != request.runs.end();
-    if (request.runs.empty() ? over && ended++ >= request.keep : named) runs.push_back(it->first);
-  }
-  for (auto id : request.runs)
-    if (auto run = ledger_.run(id); !run) return error_reply(run.error());
-  auto files = ledger_.archive(runs, now);
-  if (!files) return error_reply(files.error());
-  return wire::Pruned{std::move(runs), std::move(*files)};
+  for (auto& input : ordered.inputs)
+    if (auto* archive = std::get_if<engine::ArchiveRun>(&input)) runs.push_back(archive->run);
+  return runs;
 }
 
 }  // namespace sparky::conductor

@@ -1,17 +1,31 @@
-// Spawn: the blueprint's spawning protocol, as changes to a run's plan.
+// Spawn: the blueprint's spawning protocol, as changes to a run's plan. The plan remembers what was spawned, so that it
+// is there again when its file is read anew.
 #pragma once
+#include <string>
+#include <vector>
+
 #include "base/error.h"
 #include "plan/plan.h"
 #include "wire/messages.h"
 
 namespace sparky::conductor {
 
-// The plan with an orchestrator more (or, if it has it, with its phase, dependencies and workstreams changed).
-// Workstreams that the plan has are adopted; one that it lacks is Errc::not_found.
-Result<plan::Plan> with_orchestrator(plan::Plan plan, const wire::SpawnOrchestrator& request);
+struct Spawned {
+  plan::Plan plan;
+  std::vector<std::string> notes;  // what a spec does not say, or says unreadably
+};
 
-// The plan with a workstream given to an agent. One that the plan lacks is added; nothing but the agent carries it
-// out, so a person accepts it by a manual criterion.
-Result<plan::Plan> with_agent(plan::Plan plan, const wire::SpawnAgent& request);
+// The plan with an orchestrator more, or, if it has it ("models" also means the plan's "model"), with its phase,
+// dependencies and workstreams changed. Workstreams that the plan has are adopted, and what their former orchestrator's
+// gates and dependencies demand goes on to hold for them; an orchestrator without workstreams goes. A workstream that
+// the plan lacks is Errc::not_found.
+Result<Spawned> spawn(plan::Plan plan, wire::SpawnOrchestrator request);
+
+// The plan with a workstream given to an agent. One that the plan lacks is made from its spec; where no profile of an
+// agent carries it out, its criteria wait for a person.
+Result<Spawned> spawn(plan::Plan plan, wire::SpawnAgent request);
+
+// A plan whose file was read anew, with all that was spawned into the run whose plan was `earlier`.
+Result<plan::Plan> spawn_again(plan::Plan plan, const plan::Plan& earlier);
 
 }  // namespace sparky::conductor

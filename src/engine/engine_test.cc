@@ -461,6 +461,13 @@ TEST(Engine, ChangedPlanIsTakenOverWhereNothingHasBegun) {
   auto lacking = std::make_shared<plan::Plan>(*changed);
   lacking->workstreams.pop_back();
   EXPECT_FALSE(b.in(UpdatePlan{b.run, lacking, "ada"}));
+  // What has begun goes to another orchestrator at once, and keeps its words: nothing may belong to one that is gone.
+  auto moved = std::make_shared<plan::Plan>(*changed);
+  moved->orchestrators = {{.id = "p"}};
+  for (auto& w : moved->workstreams) w.orchestrator = "p";
+  ASSERT_TRUE(b.in(UpdatePlan{b.run, moved, "ada"}));
+  for (auto& w : b.r().plan->workstreams) EXPECT_EQ(w.orchestrator, "p") << w.id;
+  EXPECT_EQ(b.stage("A"), Stage::completed);
   b.end("B");
   b.end("N");
   EXPECT_EQ(b.r().settled, Standing::completed);

@@ -39,6 +39,8 @@ std::string how_it_ended(const ReportEnded& r) {
   switch (r.outcome) {
     case Outcome::exited:
       out = "exit status " + std::to_string(r.code);
+      if (r.code == 127) out += " (command not found)";  // as the shell has it
+      if (r.code == 126) out += " (not executable)";
       break;
     case Outcome::signalled:
       out = "killed by signal " + std::to_string(r.code);

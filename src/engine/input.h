@@ -43,6 +43,7 @@ struct Resume {
 };
 struct ArchiveRun {  // a run that is not live leaves the state; the caller has archived its records
   RunId run = 0;
+  Time changed{};  // Run::changed when they were read; the run must not have changed since
 };
 struct CancelNode {
   RunId run = 0;

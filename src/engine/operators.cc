@@ -78,6 +78,8 @@ Result<Reply> Step::operator()(const ArchiveRun& input) {
   if (r->settled == Standing::running || r->live > 0)
     return fail(Errc::busy, "run " + std::to_string(r->id) + " is live",
                 "pause or cancel it, and wait until it has stopped");
+  if (r->changed != input.changed)
+    return fail(Errc::busy, "run " + std::to_string(r->id) + " changed while its records were read", "prune again");
   emit(RunArchived{r->id});
   return Reply{.run = input.run};
 }

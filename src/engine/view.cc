@@ -175,9 +175,11 @@ Json status(const State& state, const Run& run, Time now) {
            {"status", group_status(run, group)},
            {"phase", plan::name(o.phase)}};
     g["workstreams"] = Json::object();
+    g["order"] = Json::array();
     double done = 0;
     std::optional<double> finish = 0;
     for (auto n : group.members) {
+      g["order"].push_back(run.id_of(n));
       g["workstreams"][run.id_of(n)] = brief(state, run, n, expected, now);
       auto* a = state.attempt(run.nodes[n].attempt);
       done += satisfies(run.nodes[n].stage) ? 1 : a && a->fraction > 0 ? std::min(a->fraction, 0.99) : 0;

@@ -23,26 +23,6 @@ struct Claim {
 
 bool letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
-std::string slug(std::string_view text) {
-  std::string out;
-  for (char c : lower(trim(text)))
-    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_')
-      out += c;
-    else if (!out.empty() && out.back() != '-')
-      out += '-';
-  while (!out.empty() && out.back() == '-') out.pop_back();
-  return out;
-}
-
-// "Foundation Orchestrator", "foundation" and "models" are the same thing said differently.
-std::string group_key(std::string_view name) {
-  auto out = slug(name);
-  for (std::string_view suffix : {"-complete", "-orchestrator"})
-    if (out.ends_with(suffix)) out.erase(out.size() - suffix.size());
-  if (out.size() > 3 && out.ends_with('s')) out.pop_back();
-  return out;
-}
-
 // The text outside and inside of parentheses.
 struct Parted {
   std::string outside, inside;
@@ -108,6 +88,21 @@ class Importer {
     return std::move(out_);
   }
 
+  ImportedSpec run_one(const std::string& id, const Plan& plan) {
+    out_.plan.orchestrators = plan.orchestrators;
+    for (auto& w : plan.workstreams) ids_.push_back(w.id);
+    auto file = take(documents_[0]);
+    auto spec = read_workstream(read_markdown(documents_[0].text));
+    if (!spec.id.empty() && spec.id != workstream_id(id) && spec.id != id)
+      note(file, spec.line, fmt::format("the title says {}; the workstream is {}", spec.id, id));
+    spec.id = id;
+    claim(0, file, std::move(spec));
+    add_workstream(id);
+    ImportedSpec out{std::move(out_.plan.workstreams[0]), {}, std::move(out_.report)};
+    if (out_.plan.orchestrators.size() > plan.orchestrators.size()) out.owner = out_.plan.orchestrators.back();
+    return out;
+  }
+
  private:
   struct OrchestratorDoc {
     OrchestratorSpec spec;
@@ -128,13 +123,19 @@ class Importer {
 
   // ---- gathering ---------------------------------------------------------------------------------------------------
 
-  void read(const Document& document) {
+  // Its number among the files of the report.
+  uint32_t take(const Document& document) {
     auto file = uint32_t(out_.plan.files.size());
-    out_.plan.files.push_back(directory_ + "/" + document.path);
+    out_.plan.files.push_back(directory_.empty() ? document.path : directory_ + "/" + document.path);
     if (auto byte = invalid_utf8(document.text)) {
       auto before = std::string_view(document.text).substr(0, *byte);
       warn(file, 1 + int(std::count(before.begin(), before.end(), '\n')), "not UTF-8; the broken bytes are replaced");
     }
+    return file;
+  }
+
+  void read(const Document& document) {
+    auto file = take(document);
     auto lines = read_markdown(document.text);
     if (document.path.starts_with("workstreams/")) return read_spec(document, lines, file);
     for (auto& spec : read_workstream_sections(lines))
@@ -256,9 +257,9 @@ class Importer {
   }
 
   std::optional<std::string> orchestrator_id(std::string_view name) const {
-    auto key = group_key(name);
+    auto key = orchestrator_key(name);
     for (auto& o : out_.plan.orchestrators)
-      if (group_key(o.id) == key || group_key(o.name) == key) return o.id;
+      if (orchestrator_key(o.id) == key || orchestrator_key(o.name) == key) return o.id;
     return std::nullopt;
   }
 
@@ -581,6 +582,10 @@ class Importer {
 
 Imported import_documents(const std::vector<Document>& documents, const std::string& directory) {
   return Importer(documents, directory).run();
+}
+
+ImportedSpec import_spec(const std::string& text, const std::string& file, const std::string& id, const Plan& plan) {
+  return Importer({{file, text}}, "").run_one(id, plan);
 }
 
 }  // namespace sparky::plan

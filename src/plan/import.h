@@ -25,6 +25,15 @@ struct Imported {
 // Pure: `directory` is how messages name the documents' place.
 Imported import_documents(const std::vector<Document>& documents, const std::string& directory);
 
+struct ImportedSpec {
+  Workstream workstream;
+  std::optional<Orchestrator> owner;  // an owner that the plan does not have yet
+  std::vector<Diagnostic> report;
+};
+// One spec as the workstream `id` of a plan that it joins, where its owner and dependencies are looked up. `file` is
+// how messages name it, and becomes its `spec`.
+ImportedSpec import_spec(const std::string& text, const std::string& file, const std::string& id, const Plan& plan);
+
 // Finds the documents of DIR: meta-orchestrator.md, workstream-plan.md, orchestrators/*.md, workstreams/ws*/README.md.
 // A directory below that is a plan of its own is left alone. Spec paths and the root are relative to `file`, where the
 // TOML is to be written. Errc::not_found if there is nothing to import.

@@ -94,6 +94,7 @@ TEST(Spec, TheWildForm) {
 - [ ] first
 - [x] second
 - ✅ third: with a colon
+✅ right below
 ### Performance
 - ✔️ fourth
 
@@ -108,7 +109,8 @@ TEST(Spec, TheWildForm) {
   ASSERT_EQ(spec.deliverables.size(), 2u);
   EXPECT_EQ(spec.deliverables[0].paths, std::vector<std::string>{"python/data/auto_caption.py"});
   EXPECT_EQ(spec.deliverables[1].paths, (std::vector<std::string>{"a.json", "b/c.json"}));
-  EXPECT_EQ(texts(spec.criteria), (std::vector<std::string>{"first", "second", "third: with a colon", "fourth"}));
+  EXPECT_EQ(texts(spec.criteria),
+            (std::vector<std::string>{"first", "second", "third: with a colon", "right below", "fourth"}));
 }
 
 TEST(Spec, ParagraphsWithTicksAreCriteriaAndTheirListsDetails) {

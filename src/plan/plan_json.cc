@@ -305,6 +305,7 @@ Json to_json(const Plan& plan) {
   put_list(j, "workstreams", plan.workstreams);
   put_list(j, "gates", plan.gates);
   put(j, "agents_toml", plan.agents_toml);
+  put(j, "spawned", plan.spawned);
   put(j, "files", plan.files);
   return j;
 }
@@ -331,6 +332,7 @@ Result<Plan> plan_from_json(const Json& json) {
   r.list("workstreams", plan.workstreams, read_workstream);
   r.list("gates", plan.gates, read_gate);
   r.get("agents_toml", plan.agents_toml);
+  r.get("spawned", plan.spawned);
   r.get("files", plan.files);
   if (!error.empty()) return fail(Errc::invalid, "plan: " + error);
   return plan;

@@ -120,7 +120,7 @@ class WorkstreamReader {
     if (section_ == Section::deliverables && line.kind == MarkdownLine::item && line.level == 1)
       out_.deliverables.push_back(item_of(line));
     if (section_ == Section::criteria && is_entry(line)) {
-      entries_.push_back({item_of(line), line.kind == MarkdownLine::text});
+      entries_.push_back({item_of(line), line.kind == MarkdownLine::text && line.level == 0});
     }
   }
 
@@ -138,8 +138,9 @@ class WorkstreamReader {
   };
 
   static bool is_entry(const MarkdownLine& line) {
+    // A ticked line right below a list is part of its last item to Markdown, but not to a reader.
     return (line.kind == MarkdownLine::item && line.level == 1) ||
-           (line.kind == MarkdownLine::text && line.level == 0 && behind_tick(line.plain));
+           (line.kind == MarkdownLine::text && line.level <= 1 && behind_tick(line.plain));
   }
 
   WorkstreamSpec& out_;
@@ -185,6 +186,25 @@ std::string workstream_id(std::string_view text) {
   auto digits = std::string(text.substr(number, end - number));
   if (digits.size() == 1) digits = "0" + digits;
   return "WS-" + digits;
+}
+
+std::string slug(std::string_view text) {
+  std::string out;
+  for (char c : lower(trim(text)))
+    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_')
+      out += c;
+    else if (!out.empty() && out.back() != '-')
+      out += '-';
+  while (!out.empty() && out.back() == '-') out.pop_back();
+  return out;
+}
+
+std::string orchestrator_key(std::string_view name) {
+  auto out = slug(name);
+  for (std::string_view suffix : {"-complete", "-orchestrator"})
+    if (out.ends_with(suffix)) out.erase(out.size() - suffix.size());
+  if (out.size() > 3 && out.ends_with('s')) out.pop_back();
+  return out;
 }
 
 WorkstreamSpec read_workstream(const std::vector<MarkdownLine>& lines) {

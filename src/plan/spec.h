@@ -57,6 +57,11 @@ struct SpawnLine {
 // "WS-7", "ws07-name" and "WS-07: Name" all give WS-07 (as written, if there is a written form; else with two digits).
 std::string workstream_id(std::string_view text);
 
+// The same for all ways of naming an orchestrator: "Foundation Orchestrator" and "foundation", "model" and "models".
+std::string orchestrator_key(std::string_view name);
+// Lower case, everything but letters, digits and _ turned into single dashes: an id out of a name.
+std::string slug(std::string_view text);
+
 WorkstreamSpec read_workstream(const std::vector<MarkdownLine>& lines);                  // the whole document is one
 std::vector<WorkstreamSpec> read_workstream_sections(const std::vector<MarkdownLine>&);  // one per heading "WS-01: …"
 std::vector<WorkstreamSpec> read_matrix(const std::vector<MarkdownLine>& lines);         // one per row of the table

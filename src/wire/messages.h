@@ -228,7 +228,7 @@ struct SpawnAgent {
     v.maybe("run", m.run, "number of the run; left out: the latest");
     v("agent", m.agent, "type of the agent");
     v("workstream", m.workstream, "id of the workstream");
-    v.maybe("spec", m.spec, "its specification, a Markdown file below the plan's directory");
+    v.maybe("spec", m.spec, "its specification, a Markdown file; relative to the plan's file or root");
     v.maybe("priority", m.priority, "P0 to P3");
     v.maybe("depends_on", m.depends_on, "workstreams that it waits for");
     v.maybe("output", m.output, "where its completion summary goes");
