@@ -85,13 +85,16 @@ class View {
   void orchestrator(const Json& o) {
     auto status = o.value("status", "");
     auto& workstreams = o.at("workstreams");
-    size_t done = 0;
+    size_t done = 0, left_out = 0;
+    for (auto& w : workstreams) left_out += w.value("left_out", false);
     for (auto& w : workstreams) done += w.value("status", "") == "complete" || w.value("status", "") == "skipped";
     std::string text =
         fmt::format("{} {}  {}  {} {}/{}", mark(status), paint(printable(o.value("orchestrator", "")), "1"),
                     paint(o.value("phase", ""), "2"), bar(o.value("progress", 0.0), 10), done, workstreams.size());
+    if (left_out > 0) text += "  " + paint(fmt::format("{} left out", left_out), "2");
     add(std::move(text), active);
-    for (auto& id : o.at("order")) workstream(id, workstreams.at(id.get_ref<const std::string&>()));
+    for (auto& id : o.at("order"))
+      if (auto& w = workstreams.at(id.get_ref<const std::string&>()); !w.value("left_out", false)) workstream(id, w);
   }
 
   void workstream(const std::string& id, const Json& w) {
@@ -125,6 +128,7 @@ class View {
   }
 
   void gate(const Json& g) {
+    if (g.value("left_out", false)) return;
     auto status = g.value("status", "");
     std::map<std::string, int> counts;
     for (auto& c : g.value("criteria", Json::array())) ++counts[c.value("verdict", "")];

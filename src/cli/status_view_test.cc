@@ -13,11 +13,12 @@ Json sample() {
   return *parse_json(R"({"run":3,"plan":"p","state":"running","progress":0.5,"slots":{"used":1,"all":2},
     "eta":"2025-01-01T01:00:00Z",
     "orchestrators":[{"orchestrator":"Foundation","id":"foundation","status":"active",
-      "phase":"sequential","progress":0.5,"order":["WS-02","WS-01","WS-03"],
+      "phase":"sequential","progress":0.5,"order":["WS-02","WS-01","WS-03","WS-04"],
       "workstreams":{"WS-01":{"status":"complete","stage":"completed","criteria":{"verified":2,"untestable":1}},
                      "WS-02":{"status":"in_progress","stage":"running","progress":0.65,"since":"2025-01-01T00:00:00Z",
                               "doing":"reading \u001b[2J disks"},
-                     "WS-03":{"status":"blocked","stage":"waiting","blocker":"WS-02 incomplete"}}}],
+                     "WS-03":{"status":"blocked","stage":"waiting","blocker":"WS-02 incomplete"},
+                     "WS-04":{"status":"blocked","stage":"waiting","left_out":true}}}],
     "gates":[{"id":"gate-1","name":"Gate 1","status":"blocked","stage":"waiting","waits_for":["WS-03"],
               "criteria":[{"text":"a GPU","verdict":"untestable"}]}],
     "decisions":[{"id":"D7","target":"WS-09","text":"Is it done?"}],"escalations":[
@@ -35,6 +36,9 @@ TEST(StatusView, ShowsAllThatMatters) {
   EXPECT_NE(text.find("untestable: a GPU\n"), text.npos) << text;
   EXPECT_NE(text.find("sparky decide D7 approve|reject|waive"), text.npos) << text;
   EXPECT_NE(text.find("! WS-04 failed: exit status 1  (holds back A, B, C and 1 more)\n"), text.npos) << text;
+  EXPECT_NE(text.find("1/4  1 left out\n"), text.npos) << "--until leaves out by the number, not line by line\n"
+                                                       << text;
+  EXPECT_EQ(text.find("WS-04 "), text.find("WS-04 failed")) << text;
   EXPECT_LT(text.find("WS-02  running"), text.find("WS-01  completed")) << "in the order of the plan:\n" << text;
   EXPECT_EQ(text.find('\x1b'), text.npos) << "no colours unless asked for";
 }

@@ -176,8 +176,8 @@ Result<Spawned> spawn(plan::Plan plan, wire::SpawnAgent request) {
     auto spec = find_spec(out.plan, request.spec);
     if (spec.empty() && fresh)
       return fail(Errc::not_found, fmt::format("--spec: there is no file {}", request.spec),
-                  fmt::format("it is looked for in {} and {}", plan::directory(out.plan).string(),
-                              plan::root(out.plan).string()));
+                  fmt::format("a path is taken from where you are, from {}, or from the plan's root",
+                              plan::directory(out.plan).string()));
     if (spec.empty())
       out.notes.push_back(
           fmt::format("there is no file {}: {} keeps the spec that the plan has", request.spec, request.workstream));

@@ -79,7 +79,7 @@ Json brief(const State& state, const Run& run, NodeId n, const Forecast& expecte
     std::string blocker;
     for (auto b : blockers(run, n))
       blocker += (blocker.empty() ? "" : ", ") + run.id_of(b) + (run.gate(b) ? " closed" : " incomplete");
-    if (!node.selected) blocker = "left out by --until or --only";
+    if (!node.selected) blocker = "left out by --until or --only", out["left_out"] = true;
     out["blocker"] = blocker;
   }
   if (node.stage == Stage::backoff) put_time(out, "next_try", node.due);
