@@ -67,6 +67,12 @@ bench-plans *SIZES: (configure "release")
     cmake --build --preset release -j {{jobs}} --target plan_bench
     build/release/bin/plan_bench {{SIZES}}
 
+# docs/images/run.svg: how a run looks in a terminal
+run-picture: build
+    rm -rf build/picture && mkdir -p build/picture/plans && cp -r plans/dgx-pixels build/picture/plans/
+    cd build/picture && PATH="$PWD/../release/bin:$PATH" ../../scripts/run_picture.py -o ../../docs/images/run.svg \
+        --after 20 --columns 96 -- sparky run plans/dgx-pixels --until gate-1
+
 # what the engine costs per workstream and per event: `./dev bench-engine`, `./dev bench-engine 1000 50000`
 bench-engine *ARGS: (configure "release")
     cmake --build --preset release -j {{jobs}} --target engine-bench

@@ -104,20 +104,21 @@ class Watcher {
 
  private:
   Result<Json> loop(wire::Follower& follower) {
-    auto last = std::chrono::steady_clock::now() - milliseconds(1000);
+    auto last = std::chrono::steady_clock::now() - std::chrono::hours(1);
     auto pace = milliseconds(250);
     bool changed = true;
     for (;;) {
-      SPARKY_ASSIGN(auto event, follower.next(milliseconds(changed ? 50 : 200)));
+      SPARKY_ASSIGN(auto event, follower.next(milliseconds(redraw_ && changed ? 50 : 200)));
       steer();
       if (host_)
         for (auto& line : host_->take_said()) say(line);
       if (event && event->run == run_) changed = true, tell(*event);
       bool settled = event && event->run == run_ && event->event == "run-settled";
       auto since = std::chrono::steady_clock::now() - last;
-      // Asking for the whole state costs something on a large plan: at most four times a second, and a small part of
-      // the time.
-      if (settled || (changed && since >= pace) || since >= std::max(pace, milliseconds(1000))) {
+      // Asking for the whole state costs something on a large plan. A picture needs it at most four times a second, and
+      // a small part of the time; lines for events only to know the end, and now and then should its event be missed.
+      auto at_rest = std::max(pace, redraw_ ? milliseconds(1000) : milliseconds(5000));
+      if (settled || (redraw_ && changed && since >= pace) || since >= at_rest) {
         auto asked = std::chrono::steady_clock::now();
         SPARKY_ASSIGN(auto state, client_.ask<wire::RunState>(wire::RunStatus{run_}));
         last = std::chrono::steady_clock::now();
