@@ -54,7 +54,8 @@ int explain(const Context& context, const Options& o) {
   }
   int depth = 0;
   for (auto& l : reply->links) {
-    fmt::print("{}{} {}\n", std::string(size_t(2 * depth), ' '), printable(l.target), printable(l.text));
+    auto line = l.text.starts_with(l.target) ? l.text : l.target + " " + l.text;
+    fmt::print("{}{}\n", std::string(size_t(2 * depth), ' '), printable(line));
     if (!l.action.empty()) fmt::print("{}  → {}\n", std::string(size_t(2 * depth), ' '), printable(l.action));
     ++depth;
   }

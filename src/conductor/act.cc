@@ -112,7 +112,11 @@ void Loop::notify(const engine::Notify& what) {
   if (what.what == What::decision) {
     kind = "decision";
     auto it = state.decisions.find(what.id);
-    if (it != state.decisions.end()) text = engine::describe(state, it->second).value("text", "");
+    if (it != state.decisions.end()) {
+      auto asked = engine::describe(state, it->second);
+      text = fmt::format("{} needs decision {}: {}", asked.value("target", ""), asked.value("id", ""),
+                         asked.value("text", ""));
+    }
   } else if (what.what == What::escalation) {
     kind = "escalation";
     auto it = state.escalations.find(what.id);
