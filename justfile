@@ -78,7 +78,16 @@ bench-engine *ARGS: (configure "release")
     cmake --build --preset release -j {{jobs}} --target engine-bench
     build/release/bin/engine-bench {{ARGS}}
 
+# frame times of the terminal studio with 10,000 jobs and pictures
+bench-tui: (configure "release")
+    cmake --build --preset release -j {{jobs}} --target tui_bench
+    build/release/bin/tui_bench
+
 # === Documentation ===
+
+# screenshots of the terminal studio on the project DIR, into docs/images
+screenshots DIR *ARGS: build
+    scripts/screenshots.py --sparky build/release/bin/sparky --project {{DIR}} --out docs/images {{ARGS}}
 
 # write docs/cli.md, docs/config.md and the man pages from the program
 docs: build

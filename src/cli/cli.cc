@@ -45,7 +45,11 @@ int run(int argc, char** argv) {
     app.exit(e);
     return bad_usage;
   }
-  if (app.get_subcommands().empty()) fmt::print("{}", app.help());
+  if (!app.get_subcommands().empty()) return context.exit;
+  const char* term = std::getenv("TERM");
+  bool terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && term && std::string_view(term) != "dumb";
+  if (terminal && !context.json) return open_studio(context, "");
+  fmt::print("{}", app.help());
   return context.exit;
 }
 

@@ -25,6 +25,9 @@ void add_all_commands(CLI::App& app, Context& context) {
   add_doctor_commands(app, context);
   add_bench_commands(app, context);
   add_sprite_commands(app, context);
+  add_gallery_commands(app, context);
+  add_compare_commands(app, context);
+  add_tui_command(app, context);
 }
 
 }  // namespace sparky::cli

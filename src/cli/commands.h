@@ -1,5 +1,6 @@
 // The table of contents of the command line: each function adds one family of commands.
 #pragma once
+#include <string>
 
 namespace CLI {
 class App;
@@ -33,5 +34,11 @@ void add_queue_commands(CLI::App& app, Context& context);
 void add_doctor_commands(CLI::App& app, Context& context);
 void add_bench_commands(CLI::App& app, Context& context);
 void add_sprite_commands(CLI::App& app, Context& context);
+void add_gallery_commands(CLI::App& app, Context& context);
+void add_tui_command(CLI::App& app, Context& context);
+void add_compare_commands(CLI::App& app, Context& context);
+
+// The terminal studio at a daemon's address; empty: this project's, which is started if none runs. The exit code.
+int open_studio(const Context& context, const std::string& address);
 
 }  // namespace sparky::cli

@@ -14,22 +14,13 @@
 namespace sparky::cli {
 namespace {
 
-Json to_json(const config::Setting& setting, const config::Value& value) {
-  return {{"key", setting.key},
-          {"value", value.text},
-          {"source", name(value.source)},
-          {"default", setting.initial},
-          {"environment", setting.environment()},
-          {"meaning", setting.meaning}};
-}
-
 int list(const Context& context) {
   auto project = find_project(context.project);
   auto [values, found] = config::load(project);
   for (auto& d : found) fmt::print(stderr, "{}\n", printable(d.text()));
   if (context.json) {
     Json all = Json::array();
-    for (auto& s : config::settings()) all.push_back(to_json(s, values.value(s.key)));
+    for (auto& s : config::settings()) all.push_back(config::describe(s, values.value(s.key)));
     fmt::print("{}\n", json_text(Json{{"file", config::file_of(project).string()}, {"settings", all}}, 2));
   } else {
     fmt::print("# {}\n", printable(config::file_of(project).string()));
@@ -49,7 +40,7 @@ int get(const Context& context, const std::string& key) {
   auto loaded = config::load(find_project(context.project));
   auto& value = loaded.config.value(key);
   if (context.json)
-    fmt::print("{}\n", json_text(to_json(*setting, value), 2));
+    fmt::print("{}\n", json_text(config::describe(*setting, value), 2));
   else
     fmt::print("{}\n", value.text);
   return done;

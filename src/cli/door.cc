@@ -4,9 +4,10 @@
 #include "cli/cli.h"
 #include "conductor/conductor.h"
 #include "journal/lock.h"
+#include "studio/answers.h"
+#include "studio/sprite_process.h"
 #include "telemetry/hardware.h"
 #include "wire/address.h"
-#include "wire/client.h"
 
 namespace sparky::cli {
 
@@ -20,7 +21,16 @@ Result<wire::Client> connect(const Context& context) {
 
 Result<std::unique_ptr<wire::Door>> open_door(const Context& context) {
   auto facts = telemetry::facts();
-  return conductor::open_door(find_project(context.project), {facts.begin(), facts.end()});
+  auto project = find_project(context.project);
+  return conductor::open_door(project, {facts.begin(), facts.end()}, studio_answers(project));
+}
+
+std::function<wire::Reply(const wire::Request&)> studio_answers(const std::filesystem::path& project) {
+  auto folders = studio::model_folders();
+  folders.push_back(project / "models");
+  return [answers = std::make_shared<studio::Answers>(project, std::move(folders))](const wire::Request& request) {
+    return (*answers)(request);
+  };
 }
 
 }  // namespace sparky::cli

@@ -53,6 +53,7 @@ class Host {
     options.log_max_bytes = uint64_t(settings.integer("run.log_max_mb")) << 20;
     auto facts = telemetry::facts();
     options.facts.assign(facts.begin(), facts.end());
+    options.studio = studio_answers(project);
     auto host = std::unique_ptr<Host>(new Host);
     options.log = [h = host.get()](std::string_view line) {
       std::lock_guard hold(h->mutex_);

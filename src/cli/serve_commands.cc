@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/door.h"
 #include "conductor/conductor.h"
 #include "conductor/exec_worker.h"
 #include "conductor/keys.h"
@@ -27,6 +28,7 @@ namespace {
 struct ServeOptions {
   std::string req, pub, events, workers;
   bool detach = false;
+  Duration idle_exit{0};
 };
 
 Json listening(const conductor::Conductor& conductor) {
@@ -65,6 +67,8 @@ conductor::Options daemon_options(const fs::path& project, const ServeOptions& g
   options.notify = settings.text("run.notify");
   options.log_max_bytes = uint64_t(settings.integer("run.log_max_mb")) << 20;
   options.signals = true;
+  options.studio = studio_answers(project);
+  options.idle_exit = given.idle_exit;
   return options;
 }
 
@@ -234,6 +238,16 @@ void add_serve_commands(CLI::App& app, Context& context) {
   serve->add_option("--pub", s->pub, "where the compatible updates go out")->type_name("ADDR");
   serve->add_option("--events", s->events, "where the full event stream goes out")->type_name("ADDR");
   serve->add_option("--workers", s->workers, "where workers on other machines connect")->type_name("ADDR");
+  serve
+      ->add_option_function<std::string>(
+          "--idle-exit",
+          [s](const std::string& text) {
+            auto idle = parse_duration(text);
+            if (!idle) throw CLI::ValidationError("--idle-exit", idle.error().text());
+            s->idle_exit = *idle;
+          },
+          "end when nothing was asked and nothing was under way for so long")
+      ->type_name("DURATION");
   serve->add_flag("--detach", s->detach, "go on in the background; returns once it listens");
   serve->footer(
       "Addresses default to `sparky config` (serve.req, …). Other machines need keys: sparky keys.\n"

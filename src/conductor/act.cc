@@ -216,6 +216,19 @@ void Loop::write_statuses() {
   keep_newest(ledger_->directory() / "status", statuses_max);
 }
 
+// For a daemon that a face started for itself: nobody asks, nothing runs, and nothing waits that could run.
+void Loop::leave_when_idle() {
+  if (options_.idle_exit.count() <= 0) return;
+  auto& state = ledger_->state();
+  bool waits = std::ranges::any_of(state.jobs, [](auto& entry) {
+    return entry.second.state == engine::JobState::queued || entry.second.state == engine::JobState::running;
+  });
+  if (turn_ || !waiting_.empty() || !state.attempts.empty() || waits) busy_ = Clock::now();
+  if (Clock::now() - busy_ < options_.idle_exit || stopping_) return;
+  say(fmt::format("ends: nothing was asked and nothing under way for {}", human(options_.idle_exit)));
+  stopping_ = true;
+}
+
 void Loop::answer(Asker& asker, const wire::Reply& reply) {
   asker.answered = true;
   send(asker.route, wire::encode(reply, asker.asked.envelope.request_id));

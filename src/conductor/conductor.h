@@ -26,6 +26,9 @@ struct Options {
   bool signals = false;                    // SIGTERM and SIGINT end the loop
   // The models that `generate` can ask for; may be empty. Called from the loop: must be quick.
   std::function<std::vector<wire::Model>()> models;
+  // What answers the requests about gallery, comparisons and models; may be empty. On a thread of its own.
+  std::function<wire::Reply(const wire::Request&)> studio;
+  Duration idle_exit{0};  // ends when for so long nothing was asked and nothing was under way; 0: never
   // For tests: another time of day, another executor than the local one.
   std::function<Time()> wall_clock = now;
   std::function<Result<std::unique_ptr<executors::Executor>>()> executor;
@@ -49,7 +52,7 @@ class Conductor {
 
 // A door to the project: to the Sparky that has it, if there is one, else through this process itself, which takes the
 // lock and appends; what follows from it is done when the next Sparky runs. Errc::unavailable: one is there and silent.
-Result<std::unique_ptr<wire::Door>> open_door(const std::filesystem::path& project,
-                                              std::vector<std::string> facts = {});
+Result<std::unique_ptr<wire::Door>> open_door(const std::filesystem::path& project, std::vector<std::string> facts = {},
+                                              std::function<wire::Reply(const wire::Request&)> studio = {});
 
 }  // namespace sparky::conductor

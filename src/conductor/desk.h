@@ -60,7 +60,7 @@ class Desk {
 // The runs that are to leave the journal.
 std::vector<engine::RunId> archived(const Ordered& ordered);
 
-wire::ErrorReply error_reply(const Error& error);
+using wire::error_reply;
 // How a refusal reads to this kind of request: job_error for those about a job, else error.
 wire::Reply refusal(const wire::Request& request, const Error& error);
 

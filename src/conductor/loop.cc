@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "conductor/attempts.h"
+#include "conductor/host_load.h"
 #include "conductor/keys.h"
 #include "executors/local.h"
 
@@ -69,9 +70,14 @@ Result<std::unique_ptr<Loop>> Loop::open(Options options) {
     SPARKY_ASSIGN(loop->executor_, executors::connect_or_start({.directory = loop->ledger_->directory() / "warden",
                                                                 .slots = slots_of(o, loop->ledger_->state())}));
   }
+  loop->aside_.emplace(loop->ledger_->project(), o.studio);
   SPARKY_TRY(loop->open_sockets());
   Surroundings around{.facts = o.facts, .models = o.models, .started = loop->clock_.now()};
-  around.inspect = [l = loop.get()] { return l->inspect(); };
+  around.inspect = [l = loop.get(), host = HostLoad()]() mutable {
+    auto all = l->inspect();
+    all["host"] = host.now();
+    return all;
+  };
   Json addresses = Json::object();
   for (auto& [name, address] : loop->addresses())
     if (!addresses.contains(name)) addresses[name] = address;
@@ -149,6 +155,7 @@ Status Loop::run() {
     answer_late();
     heartbeat();
     write_statuses();
+    leave_when_idle();
     executor_->flush();
   }
   journal::Batch last;
@@ -222,7 +229,7 @@ void Loop::wait() {
   if (!turn_)
     for (auto& bound : worker_sockets_) items.push_back({bound.socket().handle(), 0, ZMQ_POLLIN, 0});
   if (gate_) items.push_back({gate_->socket().handle(), 0, ZMQ_POLLIN, 0});
-  for (int fd : {executor_->fd(), ledger_->journal().completion_fd(), wake_.get()})
+  for (int fd : {executor_->fd(), ledger_->journal().completion_fd(), wake_.get(), aside_->fd()})
     items.push_back({nullptr, fd, ZMQ_POLLIN, 0});
   if (signal_) items.push_back({nullptr, signal_.get(), ZMQ_POLLIN, 0});
   try {
@@ -245,6 +252,7 @@ void Loop::gather() {
     for (auto& bound : worker_sockets_) workers_->gather(bound);
   workers_->tick();
   if (gate_) gate_->answer();
+  aside_->tell();
   take_signals();
 }
 
@@ -260,6 +268,7 @@ void Loop::take_signals() {
 
 void Loop::take(Arrived arrived) {
   ++requests_seen_;
+  busy_ = Clock::now();
   auto asker = std::make_shared<Asker>();
   asker->route = std::move(arrived.route);
   asker->arrived = Clock::now();
@@ -278,7 +287,9 @@ void Loop::take(Arrived arrived) {
     stopping_ = true;
     return answer(*asker, wire::Done{{"Sparky ends; what runs goes on"}, ledger_->newest()});
   }
-  if (Desk::acts(request)) {
+  if (wire::is_of_studio(request)) {
+    aside_->ask(request, [this, asker](const wire::Reply& reply) { answer(*asker, reply); });
+  } else if (Desk::acts(request)) {
     waiting_.push_back({{}, std::move(asker), {}, {}});
   } else if (turn_ && Desk::needs_disk(request)) {
     looking_.push_back(std::move(asker));

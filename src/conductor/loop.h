@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/files.h"
+#include "conductor/aside.h"
 #include "conductor/clock.h"
 #include "conductor/conductor.h"
 #include "conductor/desk.h"
@@ -88,6 +89,7 @@ class Loop final : public Conductor {
   void tell(const wire::Update& update);
   void heartbeat();
   void write_statuses();
+  void leave_when_idle();
   void answer(Asker& asker, const wire::Reply& reply);
   void say(std::string_view line) const;
   Json inspect() const;
@@ -101,6 +103,7 @@ class Loop final : public Conductor {
   std::vector<Bound> requests_, updates_, events_, worker_sockets_;
   std::optional<Gate> gate_;
   std::optional<Workers> workers_;
+  std::optional<Aside> aside_;
   Fd wake_, signal_;
 
   std::deque<Waiting> waiting_;
@@ -110,7 +113,7 @@ class Loop final : public Conductor {
   SteadyTime clock_;
   bool stopping_ = false;
   std::string trouble_;  // of the executor; empty: none
-  Clock::time_point beat_{}, statuses_written_ = Clock::now();
+  Clock::time_point beat_{}, statuses_written_ = Clock::now(), busy_ = Clock::now();
   uint64_t commits_ = 0, requests_seen_ = 0;
   double commit_ms_max_ = 0;
 };

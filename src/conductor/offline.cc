@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "conductor/aside.h"
 #include "conductor/conductor.h"
 #include "conductor/desk.h"
 #include "conductor/ledger.h"
@@ -14,12 +15,16 @@ namespace {
 
 class Offline final : public wire::Door {
  public:
-  Offline(std::unique_ptr<Ledger> ledger, Surroundings around)
-      : ledger_(std::move(ledger)), desk_(*ledger_, std::move(around)), person_(wire::this_person()) {}
+  Offline(std::unique_ptr<Ledger> ledger, Surroundings around, StudioAnswers studio)
+      : ledger_(std::move(ledger)),
+        desk_(*ledger_, std::move(around)),
+        studio_(std::move(studio)),
+        person_(wire::this_person()) {}
 
   Result<wire::Reply> ask(const wire::Request& request, Duration) override {
     auto t = now();
     wire::Asked asked{request, {.who = person_}};
+    if (wire::is_of_studio(request)) return answer_aside(ledger_->project(), studio_, request);
     if (!Desk::acts(request)) return desk_.look(request, t);
     auto ordered = desk_.order(asked);
     if (!ordered) return refusal(request, ordered.error());
@@ -45,12 +50,14 @@ class Offline final : public wire::Door {
  private:
   std::unique_ptr<Ledger> ledger_;
   Desk desk_;
+  StudioAnswers studio_;
   std::string person_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<wire::Door>> open_door(const std::filesystem::path& project, std::vector<std::string> facts) {
+Result<std::unique_ptr<wire::Door>> open_door(const std::filesystem::path& project, std::vector<std::string> facts,
+                                              StudioAnswers studio) {
   // A Sparky that is just starting or ending has the lock without answering, or lets go of it: so both are tried again.
   Error last;
   for (int tries = 0; tries < 3; ++tries) {
@@ -61,7 +68,9 @@ Result<std::unique_ptr<wire::Door>> open_door(const std::filesystem::path& proje
       continue;
     }
     auto ledger = Ledger::open(project);
-    if (ledger) return std::make_unique<Offline>(std::move(*ledger), Surroundings{.facts = facts, .started = now()});
+    if (ledger)
+      return std::make_unique<Offline>(std::move(*ledger), Surroundings{.facts = facts, .started = now()},
+                                       std::move(studio));
     last = ledger.error();
     if (!last.is(Errc::busy)) break;
   }

@@ -235,12 +235,6 @@ struct Order {
 
 Result<Ordered> Desk::order(const wire::Asked& asked) { return std::visit(Order{*this, asked.envelope}, asked.body); }
 
-wire::ErrorReply error_reply(const Error& error) {
-  static constexpr std::string_view codes[] = {"invalid", "not_found", "exists", "busy",      "denied",  "unavailable",
-                                               "corrupt", "io",        "full",   "cancelled", "internal"};
-  return {error.message, error.help, std::string(codes[static_cast<int>(error.code)]), {}};
-}
-
 wire::Reply refusal(const wire::Request& request, const Error& error) {
   auto about_job = [&](const std::string& id) { return wire::JobError{id, error.text()}; };
   if (auto* r = std::get_if<wire::Generate>(&request)) return about_job(r->id);

@@ -6,6 +6,7 @@
 #include <toml++/toml.h>
 #include <cctype>
 #include <charconv>
+#include <nlohmann/json.hpp>
 
 #include "base/files.h"
 #include "base/text.h"
@@ -86,6 +87,15 @@ const Setting* find_setting(std::string_view key) {
 std::string_view name(Source source) {
   static constexpr std::string_view names[] = {"default", "file", "environment"};
   return names[size_t(source)];
+}
+
+Json describe(const Setting& setting, const Value& value) {
+  return {{"key", setting.key},
+          {"value", value.text},
+          {"source", name(value.source)},
+          {"default", setting.initial},
+          {"environment", setting.environment()},
+          {"meaning", setting.meaning}};
 }
 
 const Value& Config::value(std::string_view key) const { return values_.find(key)->second; }

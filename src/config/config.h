@@ -13,6 +13,7 @@
 
 #include "base/diagnostic.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/time.h"
 
 namespace sparky::config {
@@ -55,6 +56,9 @@ class Config {
 
 // What is wrong with a value for this setting, or nothing.
 std::optional<std::string> invalid(const Setting& setting, std::string_view text);
+
+// {key, value, source, default, environment, meaning}, as every face shows it.
+Json describe(const Setting& setting, const Value& value);
 
 struct Loaded {
   Config config;

@@ -43,15 +43,20 @@ Result<fs::path> find_sprite_program() {
               "build it with libtorch: cmake -DSPARKY_TORCH=ON, target sparky-sprite");
 }
 
+std::vector<fs::path> model_folders() {
+  std::vector<fs::path> folders;
+  if (const char* env = std::getenv("SPARKY_MODELS")) folders.emplace_back(env);
+  auto bin = program_folder();
+  folders.push_back(bin / "../share/sparky/models");
+  folders.push_back(bin / "../../../models");
+  return folders;
+}
+
 Result<fs::path> find_model(const std::string& name) {
   if (fs::is_directory(name)) return fs::absolute(name);
-  std::vector<fs::path> tried;
-  if (const char* env = std::getenv("SPARKY_MODELS")) tried.push_back(fs::path(env) / name);
-  auto bin = program_folder();
-  tried.push_back(bin / "../share/sparky/models" / name);
-  tried.push_back(bin / "../../../models" / name);
   std::string shown;
-  for (const auto& p : tried) {
+  for (const auto& folder : model_folders()) {
+    auto p = folder / name;
     if (fs::is_directory(p)) return fs::weakly_canonical(p);
     shown += (shown.empty() ? "" : ", ") + p.lexically_normal().string();
   }

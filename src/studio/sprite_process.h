@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -25,6 +26,9 @@ Result<std::filesystem::path> find_sprite_program();
 // A model by its folder, or by its name in $SPARKY_MODELS, beside the program (../share/sparky/models) or in the source
 // tree that the program was built in.
 Result<std::filesystem::path> find_model(const std::string& name);
+
+// Where models are looked for by name: $SPARKY_MODELS, beside the program, in the source tree; the first wins.
+std::vector<std::filesystem::path> model_folders();
 
 class SpriteProcess {
  public:

@@ -77,7 +77,8 @@ Fit fit(const Picture& picture, int max_width, int max_height) {
   return {reduced(picture, std::max(1, int(picture.width * shrink)), std::max(1, int(picture.height * shrink))), 0};
 }
 
-std::string render(const Picture& picture, const Terminal& terminal, int columns, int rows) {
+using Canvas = Held<ChafaCanvas, chafa_canvas_unref>;
+Canvas render(const Picture& picture, const Terminal& terminal, int columns, int rows) {
   Held<ChafaSymbolMap, chafa_symbol_map_unref> symbols(chafa_symbol_map_new());
   auto tags = !terminal.unicode ? CHAFA_SYMBOL_TAG_ASCII
               : terminal.colors == Colors::none
@@ -96,23 +97,29 @@ std::string render(const Picture& picture, const Terminal& terminal, int columns
   chafa_canvas_config_set_preprocessing_enabled(config.get(), FALSE);
   chafa_canvas_config_set_work_factor(config.get(), 1.0f);
   chafa_canvas_config_set_transparency_threshold(config.get(), 0.5f);
-  Held<ChafaCanvas, chafa_canvas_unref> canvas(chafa_canvas_new(config.get()));
+  Canvas canvas(chafa_canvas_new(config.get()));
   chafa_canvas_draw_all_pixels(canvas.get(), CHAFA_PIXEL_RGBA8_UNASSOCIATED,
                                reinterpret_cast<const guint8*>(picture.pixels.data()), picture.width, picture.height,
                                picture.width * 4);
+  return canvas;
+}
+
+std::string printed(ChafaCanvas* canvas) {
   // All sequences that chafa knows: what the terminal can do was decided by detect().
   Held<ChafaTermInfo, chafa_term_info_unref> info(chafa_term_db_get_fallback_info(chafa_term_db_get_default()));
-  GString* printed = chafa_canvas_print(canvas.get(), info.get());
-  std::string out(printed->str, printed->len);
-  g_string_free(printed, TRUE);
+  GString* text = chafa_canvas_print(canvas, info.get());
+  std::string out(text->str, text->len);
+  g_string_free(text, TRUE);
   return out;
 }
 
-}  // namespace
-
-Drawn draw(const Picture& picture, const Terminal& terminal, int columns, int rows) {
-  Drawn out;
-  if (picture.empty() || columns < 1 || rows < 1) return out;
+// The picture on whole cells, as large as fits.
+struct OnCells {
+  Picture picture;
+  int columns = 0, rows = 0, scale = 0;
+};
+OnCells on_cells(const Picture& picture, const Terminal& terminal, int columns, int rows) {
+  OnCells out;
   bool symbols = terminal.graphics == Graphics::symbols;
   // A cell is one by two half-blocks, two by four braille dots, or its pixels.
   bool braille = symbols && terminal.unicode && terminal.colors == Colors::none;
@@ -133,12 +140,50 @@ Drawn draw(const Picture& picture, const Terminal& terminal, int columns, int ro
       for (int x = 0; x < sampled.width; ++x) sampled.at(x, y) = canvas.at(x * unit_w / 8, y * unit_h / 8);
     canvas = std::move(sampled);
   }
-  auto printed = render(canvas, terminal, out.columns, out.rows);
-  for (char c : printed) {
+  out.picture = std::move(canvas);
+  return out;
+}
+
+}  // namespace
+
+Drawn draw(const Picture& picture, const Terminal& terminal, int columns, int rows) {
+  Drawn out;
+  if (picture.empty() || columns < 1 || rows < 1) return out;
+  auto cells = on_cells(picture, terminal, columns, rows);
+  out.columns = cells.columns;
+  out.rows = cells.rows;
+  out.scale = cells.scale;
+  for (char c : printed(render(cells.picture, terminal, out.columns, out.rows).get())) {
     if (c == '\n') out.bytes += '\r';
     out.bytes += c;
   }
   out.bytes += "\r\n";
+  return out;
+}
+
+Symbols draw_symbols(const Picture& picture, const Terminal& terminal, int columns, int rows) {
+  Symbols out;
+  if (picture.empty() || columns < 1 || rows < 1) return out;
+  auto plain = terminal;
+  plain.graphics = Graphics::symbols;
+  auto cells = on_cells(picture, plain, columns, rows);
+  out.columns = cells.columns;
+  out.rows = cells.rows;
+  out.scale = cells.scale;
+  auto canvas = render(cells.picture, plain, out.columns, out.rows);
+  for (int y = 0; y < out.rows; ++y)
+    for (int x = 0; x < out.columns; ++x) {
+      SymbolCell cell;
+      cell.character = chafa_canvas_get_char_at(canvas.get(), x, y);
+      if (plain.colors != Colors::none)
+        chafa_canvas_get_raw_colors_at(canvas.get(), x, y, &cell.foreground, &cell.background);
+      // A transparent foreground would be drawn in the terminal's own text colour: the other half is drawn instead.
+      if (plain.colors != Colors::none && cell.foreground < 0 && cell.character != U' ') {
+        cell.character = cell.character == U'▄' ? U'▀' : cell.character == U'▀' ? U'▄' : U' ';
+        std::swap(cell.foreground, cell.background);
+      }
+      out.cells.push_back(cell);
+    }
   return out;
 }
 

@@ -2,6 +2,7 @@
 // are enlarged by whole factors and nearest neighbour only; what is too large is reduced.
 #pragma once
 #include <string>
+#include <vector>
 
 #include "pixel/picture.h"
 #include "tui/terminal.h"
@@ -16,6 +17,17 @@ struct Drawn {
 
 // Draws as large as fits into columns × rows cells.
 Drawn draw(const pixel::Picture& picture, const Terminal& terminal, int columns, int rows);
+
+// A picture in character cells, for terminals without graphics.
+struct SymbolCell {
+  char32_t character = U' ';
+  int foreground = -1, background = -1;  // truecolor: 0xRRGGBB; else an index into the palette; -1: the terminal's own
+};
+struct Symbols {
+  int columns = 0, rows = 0, scale = 0;  // as in Drawn
+  std::vector<SymbolCell> cells;         // columns × rows
+};
+Symbols draw_symbols(const pixel::Picture& picture, const Terminal& terminal, int columns, int rows);
 
 // Bytes that remove all graphics that were drawn (kitty keeps them until told); empty where text overwrites them.
 std::string clear_graphics(const Terminal& terminal);

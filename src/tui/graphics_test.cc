@@ -95,5 +95,20 @@ TEST(Graphics, WithoutColoursThereAreNoColourCodes) {
   EXPECT_TRUE(draw(Picture(), terminal(Graphics::symbols), 20, 10).bytes.empty());
 }
 
+TEST(Graphics, TransparentHalvesOfACellShowTheBackground) {
+  for (bool above : {true, false}) {
+    Picture half(4, 4);
+    for (int x = 0; x < 4; ++x) half.at(x, above ? 0 : 1) = {200, 10, 20, 255};
+    auto symbols = draw_symbols(half, terminal(Graphics::symbols), 4, 2);
+    ASSERT_EQ(symbols.columns, 4);
+    for (int x = 0; x < 4; ++x) {
+      auto& cell = symbols.cells[size_t(x)];
+      EXPECT_EQ(cell.character, above ? U'▀' : U'▄');
+      EXPECT_EQ(cell.foreground, 0xc80a14);
+      EXPECT_EQ(cell.background, -1);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace sparky::tui

@@ -169,6 +169,18 @@ struct Follower::Impl {
   uint64_t known() const { return ready.empty() ? position : ready.back().seq; }
 };
 
+namespace {
+
+// Where one of the daemon's sockets is, as it said itself.
+Result<std::string> address_of(const Client& client, const char* name) {
+  auto& addresses = client.welcome().addresses;
+  if (!addresses || !addresses->contains(name) || !(*addresses)[name].is_string())
+    return fail(Errc::unavailable, fmt::format("the daemon has no socket for {}", name));
+  return (*addresses)[name].get<std::string>();
+}
+
+}  // namespace
+
 Follower::Follower(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Follower::Follower(Follower&&) noexcept = default;
 Follower& Follower::operator=(Follower&&) noexcept = default;
@@ -176,11 +188,8 @@ Follower::~Follower() = default;
 uint64_t Follower::position() const { return impl_->position; }
 
 Result<Follower> Follower::start(Client& client, uint64_t after) {
-  auto& addresses = client.welcome().addresses;
-  if (!addresses || !addresses->contains("events") || !(*addresses)["events"].is_string())
-    return fail(Errc::unavailable, "the daemon has no event socket");
-  SPARKY_ASSIGN(auto socket,
-                open_socket(zmq::socket_type::sub, (*addresses)["events"].get<std::string>(), client.security()));
+  SPARKY_ASSIGN(auto address, address_of(client, "events"));
+  SPARKY_ASSIGN(auto socket, open_socket(zmq::socket_type::sub, address, client.security()));
   auto impl = std::make_unique<Impl>(Impl{client, std::move(socket), after, {}});
   SPARKY_TRY(impl->catch_up());
   return Follower(std::move(impl));
@@ -217,6 +226,31 @@ Result<std::optional<EventMessage>> Follower::next(Duration timeout) {
       SPARKY_TRY(m.catch_up());
     }
   }
+}
+
+struct Updates::Impl {
+  Socket socket;
+};
+
+Updates::Updates(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Updates::Updates(Updates&&) noexcept = default;
+Updates& Updates::operator=(Updates&&) noexcept = default;
+Updates::~Updates() = default;
+
+Result<Updates> Updates::open(const Client& client) {
+  SPARKY_ASSIGN(auto address, address_of(client, "updates"));
+  SPARKY_ASSIGN(auto socket, open_socket(zmq::socket_type::sub, address, client.security()));
+  return Updates(std::make_unique<Impl>(Impl{std::move(socket)}));
+}
+
+std::optional<Update> Updates::next(Duration timeout) {
+  auto deadline = steady_clock::now() + timeout;
+  while (auto frame = receive(impl_->socket.socket, deadline)) {
+    auto map = parse_msgpack(*frame);
+    if (!map) continue;
+    if (auto update = decode_update(*map)) return std::move(*update);
+  }
+  return std::nullopt;
 }
 
 }  // namespace sparky::wire

@@ -91,4 +91,21 @@ class Follower {
   std::unique_ptr<Impl> impl_;
 };
 
+// The compatible updates: progress and previews of jobs. What is missed is missed; the events say what became of a job.
+class Updates {
+ public:
+  // `client` gives address and keys; it need not outlive this.
+  static Result<Updates> open(const Client& client);
+  Updates(Updates&&) noexcept;
+  Updates& operator=(Updates&&) noexcept;
+  ~Updates();
+
+  std::optional<Update> next(Duration timeout);  // nothing if none comes in time
+
+ private:
+  struct Impl;
+  explicit Updates(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
 }  // namespace sparky::wire

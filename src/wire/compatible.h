@@ -31,7 +31,8 @@ struct Generate {
   std::optional<std::string> lora;
   std::optional<int64_t> batch_size, animation_frames;
   std::optional<std::vector<int64_t>> tileset_grid;  // columns, rows
-  std::optional<int64_t> seed;
+  std::optional<int64_t> seed, colors;
+  std::optional<std::string> negative;
   SPARKY_MESSAGE("generate",
                  "Asks for an image. Answer: job_accepted or job_error. The same id and content again: the same job.") {
     v.maybe("id", m.id, "the job's id; left out: one is made");
@@ -45,6 +46,8 @@ struct Generate {
     v("animation_frames", m.animation_frames, "frames of an animation");
     v("tileset_grid", m.tileset_grid, "[columns, rows] of a tile set");
     v("seed", m.seed, "for the same image again");
+    v("colors", m.colors, "at most so many colours");
+    v("negative", m.negative, "what to keep away from");
   }
 };
 struct Cancel {

@@ -38,6 +38,12 @@ std::string encode(const Reply& body, std::string_view request_id, Encoding enco
 std::string encode(const Update& body, Encoding encoding) { return encode_any(body, {}, encoding); }
 std::string encode(const Stream& body, Encoding encoding) { return encode_any(body, {}, encoding); }
 
+ErrorReply error_reply(const Error& error) {
+  static constexpr std::string_view codes[] = {"invalid", "not_found", "exists", "busy",      "denied",  "unavailable",
+                                               "corrupt", "io",        "full",   "cancelled", "internal"};
+  return {error.message, error.help, std::string(codes[static_cast<int>(error.code)]), {}};
+}
+
 Role role_of(const Request& request) {
   return std::visit([](auto& message) { return message.role; }, request);
 }
@@ -52,6 +58,16 @@ bool is_compatible(const Request& request) {
       []<class M>(const M&) {
         return std::same_as<M, Ping> || std::same_as<M, Generate> || std::same_as<M, Cancel> ||
                std::same_as<M, GetStatus> || std::same_as<M, ListModels> || std::same_as<M, StatusRequest>;
+      },
+      request);
+}
+
+bool is_of_studio(const Request& request) {
+  return std::visit(
+      []<class M>(const M&) {
+        return []<class... All>(std::variant<All...>*) {
+          return (std::same_as<M, All> || ...);
+        }(static_cast<StudioRequest*>(nullptr));
       },
       request);
 }

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "wire/compatible.h"
+#include "wire/studio.h"
 #include "wire/types.h"
 
 namespace sparky::wire {
@@ -467,10 +468,16 @@ using Request =
     std::variant<Ping, Generate, Cancel, GetStatus, ListModels, StatusRequest, Hello, ListRuns, RunStatus, ShowNode,
                  Explain, ListLogs, ReadLog, ReadEvents, ListJobs, ShowJob, ListWorkers, Inspect, StartRun, PauseRun,
                  ResumeRun, CancelRun, RetryNode, SkipNode, CancelNode, Decide, CloseEscalation, SpawnOrchestrator,
-                 SpawnAgent, SubmitJob, RetryJob, ClearJobs, PauseQueue, Prune, Shutdown>;
+                 SpawnAgent, SubmitJob, RetryJob, ClearJobs, PauseQueue, Prune, Shutdown, ListGallery, ShowPicture,
+                 ReadPicture, MarkPictures, DeletePictures, RestorePictures, SaveComparison, ListComparisons,
+                 DescribeModels, ListSettings, ChangeSetting>;
+// What the studio and the settings answer, away from runs and jobs.
+using StudioRequest = std::variant<ListGallery, ShowPicture, ReadPicture, MarkPictures, DeletePictures, RestorePictures,
+                                   SaveComparison, ListComparisons, DescribeModels, ListSettings, ChangeSetting>;
 using Reply = std::variant<ErrorReply, Pong, JobAccepted, JobComplete, JobError, JobCancelled, ModelList, StatusInfo,
                            JobStatus, JobResult, Welcome, Done, RunStarted, RunList, RunState, NodeReply, Explanation,
-                           LogList, LogPart, EventList, JobList, JobReply, WorkerList, Inspection, Pruned>;
+                           LogList, LogPart, EventList, JobList, JobReply, WorkerList, Inspection, Pruned, GalleryList,
+                           PictureState, PicturePart, ComparisonList, ModelDescriptions, SettingList>;
 using Update = std::variant<JobStarted, Progress, Preview, JobFinished, JobComplete>;
 using Stream = std::variant<EventMessage, Heartbeat>;
 
@@ -497,11 +504,14 @@ std::string encode(const Reply& body, std::string_view request_id = {}, Encoding
 std::string encode(const Update& body, Encoding encoding = Encoding::msgpack);
 std::string encode(const Stream& body, Encoding encoding = Encoding::msgpack);
 
+ErrorReply error_reply(const Error& error);
+
 Role role_of(const Request& request);
 std::string_view type_of(const Request& request);
 std::string_view type_of(const Reply& reply);
 // Whether an original client could have sent it: then the reply keeps to the original table.
 bool is_compatible(const Request& request);
+bool is_of_studio(const Request& request);  // one of StudioRequest
 
 // docs/protocol.md, from the definitions.
 std::string reference();

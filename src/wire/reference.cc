@@ -85,7 +85,8 @@ std::string examples() {
 std::string reference() {
   std::string out =
       "# The protocol\n\n"
-      "Generated from `src/wire/compatible.h` and `src/wire/messages.h`; `wire_test` fails when it is not current.\n\n"
+      "Generated from `src/wire/compatible.h`, `messages.h` and `studio.h`; `wire_test` fails when it is not "
+      "current.\n\n"
       "Requests go to a ROUTER socket (REQ and DEALER clients alike), each a single frame with one MessagePack map;\n"
       "each is answered by one frame. `type` names the message; a field with `?` may be left out; unknown fields are\n"
       "ignored. Every request may carry `request_id` (given back in the reply), `key` (the same key again does "

@@ -1,0 +1,68 @@
+// sparky tui: the terminal studio.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+
+#include "base/files.h"
+#include "base/process.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/door.h"
+#include "journal/lock.h"
+#include "tui/app.h"
+#include "wire/address.h"
+
+namespace sparky::cli {
+
+namespace {
+
+// A daemon of its own, if none has the project; it leaves when nobody asks and nothing runs.
+Status ensure_daemon(const std::filesystem::path& project) {
+  if (!journal::ProjectLock::holder(project / ".sparky").empty()) return {};
+  std::error_code ec;
+  auto self = std::filesystem::read_symlink("/proc/self/exe", ec).string();
+  auto started = run_program({self, "serve", "--detach", "--idle-exit", "2m", "--project", project.string()});
+  if (!started) return std::unexpected(started.error());
+  if (started->ok()) return {};
+  // Its usual ports may belong to another project's daemon: the project's own sockets serve the studio.
+  started = run_program({self, "serve", "--detach", "--idle-exit", "2m", "--project", project.string(), "--req", "none",
+                         "--pub", "none", "--events", "none", "--workers", "none"});
+  if (!started) return std::unexpected(started.error());
+  if (started->ok()) return {};
+  return fail(Errc::unavailable, "no daemon runs here and none could be started: " + started->err,
+              "`sparky serve` says why");
+}
+
+}  // namespace
+
+int open_studio(const Context& context, const std::string& address) {
+  auto project = find_project(context.project);
+  tui::AppOptions options;
+  if (address.empty()) {
+    if (!::isatty(STDIN_FILENO) || !::isatty(STDOUT_FILENO))
+      return report({Errc::unavailable, "the terminal studio needs a terminal", "`sparky --help` lists the commands"});
+    if (auto ready = ensure_daemon(project); !ready) return report(ready.error());
+    options.memory = project / ".sparky" / "studio.json";
+  }
+  options.local = address.empty();
+  options.connect = [address = address.empty() ? wire::project_address(project, "sock") : address] {
+    return wire::Client::connect(address, Duration(1500));
+  };
+  auto ended = tui::run_app(options);
+  return ended ? done : report(ended.error());
+}
+
+void add_tui_command(CLI::App& app, Context& context) {
+  auto address = std::make_shared<std::string>();
+  auto* tui =
+      app.add_subcommand("tui", "The terminal studio: pictures, queue, gallery, plans; `sparky` alone opens it");
+  tui->add_option("--connect", *address, "a daemon elsewhere (default: this project's, started if none runs)")
+      ->type_name("ADDR");
+  tui->footer(
+      "Example:\n  sparky tui\n  sparky tui --connect tcp://127.0.0.1:5555\n"
+      "SPARKY_GRAPHICS=kitty|iterm2|sixel|symbols overrides what the terminal was found to show.");
+  tui->callback([&context, address] { context.exit = open_studio(context, *address); });
+}
+
+}  // namespace sparky::cli

@@ -1,0 +1,241 @@
+// Model: all that the terminal studio knows and all that a person has typed and chosen. Keys and replies change it
+// (handle(), and what a request is asked with); screens are drawn from it (screens.h). No terminal and no socket here:
+// what is to be asked or done outside is returned as Effects.
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "studio/comparison.h"
+#include "tui/keys.h"
+#include "tui/view.h"
+#include "wire/messages.h"
+
+namespace sparky::tui {
+
+enum class Tab { generation = 1, comparison, queue, gallery, models, monitor, settings, help, plan };
+inline constexpr int tab_count = 9;
+std::string_view name(Tab tab);
+
+struct Model;
+struct Ask {
+  wire::Request request;
+  std::function<void(Model&, const Result<wire::Reply>&)> then;
+  bool picture = false;  // the whole file of ReadPicture's path, part by part: then PicturePart holds all of it
+};
+struct Effects {
+  std::vector<Ask> asks;
+  bool quit = false, suspend = false, repaint = false;
+  std::string copy;  // to the clipboard
+  std::string open;  // a folder, in the desktop's file manager
+};
+
+// When something was asked last, and whether it should be asked again.
+struct Due {
+  Time last{};
+  bool pending = false, stale = true;
+  bool ask(Time now, Duration at_most_every);
+};
+
+// A list with a filter; rows are what is left of it.
+struct ListState {
+  int selected = 0, first = 0;
+  std::string filter;
+  std::vector<int> rows;
+  int current() const { return selected >= 0 && selected < int(rows.size()) ? rows[size_t(selected)] : -1; }
+  void clamp();
+};
+
+struct JobRow {
+  std::string id, kind, state, model, priority, note, doing, worker, image;
+  double progress = -1, eta_s = -1;
+  Time submitted{}, started{}, finished{};
+  int tries = 0;
+  bool ended() const { return state == "completed" || state == "failed" || state == "cancelled"; }
+};
+struct PictureRow {
+  std::string path, prompt, model;
+  std::optional<uint64_t> seed;
+  int width = 0, height = 0;
+  uint64_t size_bytes = 0;
+  Time changed{};
+  bool star = false;
+  std::vector<std::string> tags;
+};
+struct ModelRow {
+  std::string name, type, path, sha256, card;
+  uint64_t size_bytes = 0;
+  Time used{};
+  std::vector<std::string> words;
+};
+struct SettingRow {
+  std::string key, value, source, initial, environment, meaning;
+};
+struct WorkerRow {
+  std::string name, device, loaded;
+  std::vector<std::string> kinds, jobs;
+};
+struct PlanRow {
+  enum Kind { orchestrator, workstream, gate } kind = workstream;
+  std::string id, name, status, stage, phase, text;  // text: what it does, waits for or failed with
+  double progress = -1;
+  Time started{}, finished{}, eta{};
+  std::string verdicts;
+  bool needs_person = false;
+};
+struct DecisionRow {
+  std::string id, target, text, note;
+};
+struct CriterionRow {
+  int number = 0;
+  std::string text, verdict, check, note, who;
+};
+
+// The end of a log, followed while it is looked at.
+struct LogView {
+  std::string id, path, text;
+  uint32_t run = 0;
+  uint64_t offset = 0;
+  Due due;
+  void open(const std::string& of, uint32_t in_run);
+};
+
+struct Generation {
+  enum Field { prompt, negative, model, lora, size, steps, cfg, colors, count, seed, field_count };
+  TextField fields[field_count];
+  int focus = prompt;  // -1: the picture
+  std::vector<std::string> history;
+  int history_at = -1;
+  std::string draft;  // what was typed before the history was looked at
+  std::string job, state, image, error;
+  double progress = -1, eta_s = -1;
+  uint64_t used_seed = 0;
+};
+struct GalleryScreen {
+  std::vector<PictureRow> pictures;
+  ListState list;
+  std::string version;
+  Due due;
+  bool full = false;
+  int zoom = 0;     // 0: as large as fits
+  int columns = 1;  // of the grid, as it was drawn
+  uint64_t deleted = 0;
+};
+struct PlanScreen {
+  uint32_t run = 0;
+  std::string plan, state;
+  double progress = 0;
+  Time eta{}, created{};
+  bool any = false, paused = false;
+  std::vector<PlanRow> nodes;
+  std::vector<DecisionRow> decisions;
+  ListState list;
+  Due due, detail_due;
+  bool only_person = false;
+  enum View { why, evidence, log, gantt } view = why;
+  std::string detail_of;
+  std::vector<std::string> explanation;
+  std::vector<CriterionRow> criteria;
+  LogView log_view;
+};
+struct MonitorScreen {
+  std::vector<double> cpu, memory, depth, latency_ms, rate;
+  Json daemon;
+  std::vector<WorkerRow> workers;
+  Due due;
+  uint64_t events = 0, events_before = 0;
+};
+
+// A line that is asked for: a filter, a command, a tag, a note.
+struct Prompt {
+  std::string title, hint;
+  TextField field;
+  std::vector<std::string> choices;  // of the palette, filtered by what is typed
+  int selected = 0;
+  std::function<void(Model&, Effects&, const std::string&)> done, changed;
+};
+
+struct Model {
+  Tab tab = Tab::generation;
+  Time now{};
+  int width = 80, height = 24;
+  // the daemon
+  bool connected = false;
+  bool local = true;  // it is on this machine
+  std::string connection = "connecting";
+  std::string project, version;
+  std::string notice;
+  bool notice_bad = false;
+  Time notice_at{};
+
+  Generation generation;
+  std::vector<JobRow> jobs;
+  ListState job_list;
+  bool queue_paused = false, job_details = false;
+  Due jobs_due;
+  LogView job_log;
+  GalleryScreen gallery;
+  std::vector<ModelRow> models;
+  ListState model_list;
+  Due models_due;
+  std::vector<studio::Comparison> comparisons;
+  ListState comparison_list;
+  Due comparisons_due;
+  std::vector<SettingRow> settings;
+  std::vector<std::string> setting_problems;
+  ListState setting_list;
+  Due settings_due;
+  PlanScreen plan;
+  MonitorScreen monitor;
+  int help_scroll = 0;
+  std::optional<Prompt> prompt;
+
+  struct Held {
+    PicturePtr picture;
+    bool pending = false, stale = false, broken = false;
+    uint64_t used = 0;
+  };
+  std::map<std::string, Held> pictures;  // by path; the least used go
+  uint64_t picture_clock = 0;
+
+  void say(std::string text, bool bad = false);
+  bool typing() const;  // a text field takes every key
+};
+
+// What a key can do on a screen: one table for dispatch, hints, help and the palette.
+struct Action {
+  std::string key, name, help;
+  std::function<std::string(const Model&)> why_not;  // empty text: it can be done
+  std::function<void(Model&, Effects&)> act;
+};
+const std::vector<Action>& actions(Tab tab);  // of the screen alone
+const std::vector<Action>& global_actions();
+
+Effects handle(Model& model, const Key& key);
+Effects handle(Model& model, const Spot& clicked);
+// What came without being asked for.
+void handle(Model& model, const wire::Update& update);
+void handle_events(Model& model, uint64_t count);  // something happened; the lists are asked for again
+// Asks for what the screens show and is not known or not current. Called every turn.
+void refresh(Model& model, const std::vector<std::string>& missing_pictures, Effects& effects);
+
+// Of replies; each tolerates fields that are missing.
+std::vector<JobRow> parse_jobs(const Json& jobs);
+std::vector<PictureRow> parse_pictures(const Json& pictures);
+void take_status(PlanScreen& plan, const Json& status);
+void take_jobs(Model& model, std::vector<JobRow> jobs, bool paused);
+void take_pictures(Model& model, std::vector<PictureRow> pictures);
+void filter(Model& model);  // the rows of every list anew
+void take_picture_bytes(Model& model, const std::string& path, const std::string& bytes);
+
+// An ask whose only outcome is a line of notice.
+Ask tell(wire::Request request, std::string said);
+std::string error_of(const Result<wire::Reply>& reply);  // empty: none
+
+}  // namespace sparky::tui

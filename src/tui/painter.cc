@@ -1,0 +1,128 @@
+#include "tui/painter.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+namespace sparky::tui {
+using ftxui::Pixel;
+using ftxui::Screen;
+
+namespace {
+
+bool same(const Pixel& a, const Pixel& b) {
+  return a.character == b.character && a.foreground_color == b.foreground_color &&
+         a.background_color == b.background_color && a.bold == b.bold && a.dim == b.dim && a.inverted == b.inverted &&
+         a.underlined == b.underlined;
+}
+
+std::string position(int x, int y) { return fmt::format("\x1b[{};{}H", y + 1, x + 1); }
+
+// What the screens draw with, for terminals without Unicode.
+std::string ascii(const std::string& character) {
+  static const std::map<std::string, std::string, std::less<>> known = {
+      {"│", "|"}, {"┃", "|"}, {"─", "-"}, {"━", "-"},  {"╭", "+"}, {"╮", "+"}, {"╰", "+"}, {"╯", "+"},
+      {"┌", "+"}, {"┐", "+"}, {"└", "+"}, {"┘", "+"},  {"├", "+"}, {"┤", "+"}, {"┬", "+"}, {"┴", "+"},
+      {"┼", "+"}, {"█", "#"}, {"░", "."}, {"▒", ":"},  {"▓", "#"}, {"✓", "+"}, {"●", "*"}, {"○", "o"},
+      {"✗", "x"}, {"»", ">"}, {"·", "."}, {"…", "~"},  {"★", "*"}, {"▸", ">"}, {"→", ">"}, {"←", "<"},
+      {"↑", "^"}, {"↓", "v"}, {"▄", "_"}, {"▀", "\""}, {"×", "x"}, {"◆", "*"}};
+  auto it = known.find(character);
+  return it == known.end() ? "?" : it->second;
+}
+
+}  // namespace
+
+std::string enter_screen() { return "\x1b[?1049h\x1b[?25l\x1b[?1000h\x1b[?1006h\x1b[?2004h\x1b[2J\x1b[H"; }
+
+std::string leave_screen(const Terminal& terminal) {
+  return clear_graphics(terminal) + "\x1b[0m\x1b[?2004l\x1b[?1006l\x1b[?1000l\x1b[?25h\x1b[0 q\x1b[?1049l";
+}
+
+std::string Painter::glyph(const std::string& character) const {
+  if (character.empty()) return " ";
+  auto first = static_cast<unsigned char>(character[0]);
+  if (first < 0x20 || first == 0x7f) return "?";  // no screen draws them; if one did, it would not get out
+  return first < 0x80 || terminal_.unicode ? character : ascii(character);
+}
+
+std::string Painter::style(const Pixel& pixel) const {
+  std::string out = "\x1b[0";
+  if (pixel.bold) out += ";1";
+  if (pixel.dim) out += ";2";
+  if (pixel.underlined) out += ";4";
+  if (pixel.inverted) out += ";7";
+  if (terminal_.colors != Colors::none) {
+    out += ";" + pixel.foreground_color.Print(false);
+    out += ";" + pixel.background_color.Print(true);
+  }
+  return out + "m";
+}
+
+std::string Painter::cells(const Screen& screen) {
+  std::string out, current;
+  bool whole = !shown_ || shown_->dimx() != screen.dimx() || shown_->dimy() != screen.dimy();
+  if (whole) out += clear_graphics(terminal_) + "\x1b[0m\x1b[2J", placed_.clear();
+  for (int y = 0; y < screen.dimy(); ++y) {
+    int at = -1;  // the column where the terminal's own cursor stands in this row
+    for (int x = 0; x < screen.dimx(); ++x) {
+      auto& pixel = screen.PixelAt(x, y);
+      bool wide = x + 1 < screen.dimx() && screen.at(x + 1, y).empty() && !pixel.character.empty();
+      bool changed = whole ? !same(pixel, Pixel()) : !same(pixel, shown_->PixelAt(x, y));
+      if (wide && !whole) changed = changed || !same(screen.PixelAt(x + 1, y), shown_->PixelAt(x + 1, y));
+      if (pixel.character.empty() && x > 0 && width_of(screen.at(x - 1, y)) == 2) continue;  // its second half
+      if (!changed) continue;
+      if (at != x) out += position(x, y);
+      auto wanted = style(pixel);
+      if (wanted != current) out += current = wanted;
+      auto drawn = glyph(pixel.character);
+      out += drawn;
+      if (wide && !terminal_.unicode) out += " ";
+      at = x + (wide ? 2 : 1);
+    }
+  }
+  return out;
+}
+
+// Kitty keeps its pictures apart from the cells: all go, all come. Elsewhere cells and pictures replace each other.
+std::string Painter::pictures(const std::vector<std::shared_ptr<Placement>>& wanted) {
+  std::vector<Placement> now;
+  for (auto& p : wanted) now.push_back(*p);
+  if (now == placed_) return "";
+  std::string out;
+  bool all = terminal_.graphics == Graphics::kitty;
+  if (all) out += clear_graphics(terminal_);
+  auto stays = [&](const Placement& p) { return std::ranges::find(now, p) != now.end(); };
+  for (auto& old : placed_)
+    if (!all && !stays(old))
+      for (int y = old.box.y_min; y <= old.box.y_max && shown_; ++y) {
+        out += position(old.box.x_min, y) + "\x1b[0m";
+        for (int x = old.box.x_min; x <= old.box.x_max && x < shown_->dimx() && y < shown_->dimy(); ++x)
+          out += style(shown_->PixelAt(x, y)) + glyph(shown_->at(x, y));
+      }
+  for (auto& p : now) {
+    if (!all && std::ranges::find(placed_, p) != placed_.end()) continue;
+    int columns = p.box.x_max - p.box.x_min + 1, rows = p.box.y_max - p.box.y_min + 1;
+    auto drawn = draw(*p.picture, terminal_, columns, rows);
+    while (drawn.bytes.ends_with("\r\n")) drawn.bytes.resize(drawn.bytes.size() - 2);  // no scrolling at the last row
+    out += position(p.box.x_min + (columns - drawn.columns) / 2, p.box.y_min + (rows - drawn.rows) / 2) + drawn.bytes;
+  }
+  placed_ = std::move(now);
+  return out;
+}
+
+std::string Painter::paint(const Screen& screen, const std::vector<std::shared_ptr<Placement>>& placements) {
+  auto changed = cells(screen);
+  auto cursor = screen.cursor();
+  bool visible = cursor.shape != Screen::Cursor::Hidden;
+  shown_ = screen;
+  changed += pictures(placements);
+  int x = visible ? cursor.x : -1, y = visible ? cursor.y : -1;
+  if (changed.empty() && x == cursor_x_ && y == cursor_y_) return "";
+  cursor_x_ = x;
+  cursor_y_ = y;
+  auto end = visible ? "\x1b[0m" + position(x, y) + "\x1b[6 q\x1b[?25h" : std::string("\x1b[0m");
+  return "\x1b[?2026h\x1b[?25l" + changed + end + "\x1b[?2026l";
+}
+
+}  // namespace sparky::tui

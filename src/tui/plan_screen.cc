@@ -1,0 +1,256 @@
+// The screen Plan: the run as a tree with live state, why something waits, the evidence, the log, a Gantt chart; and
+// what a person decides.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "tui/screens.h"
+
+namespace sparky::tui {
+using namespace ftxui;
+
+namespace {
+
+const PlanRow* node(const Model& m) {
+  int at = m.plan.list.current();
+  return at < 0 ? nullptr : &m.plan.nodes[size_t(at)];
+}
+std::string no_node(const Model& m) {
+  if (!m.plan.any) return "no plan runs; `sparky run PLAN` or :run starts one";
+  return node(m) && node(m)->kind != PlanRow::orchestrator ? "" : "choose a workstream or a gate";
+}
+const DecisionRow* decision(const Model& m) {
+  if (!node(m)) return nullptr;
+  auto it = std::ranges::find(m.plan.decisions, node(m)->id, &DecisionRow::target);
+  return it == m.plan.decisions.end() ? nullptr : &*it;
+}
+std::string no_decision(const Model& m) {
+  if (!node(m)) return no_node(m);
+  return decision(m) ? "" : fmt::format("nothing waits for a decision at {}; n shows what does", node(m)->id);
+}
+
+void decide(Model& m, Effects&, const std::string& answer) {
+  auto d = *decision(m);
+  Prompt p{.title = fmt::format("{} {}:", answer, d.id),
+           .hint = answer == "waive" ? "why (needed)" : "a note, or only enter"};
+  p.done = [d, answer, run = m.plan.run](Model& model, Effects& e, const std::string& note) {
+    if (answer == "waive" && trim(note).empty()) return model.say("waiving needs a reason", true);
+    e.asks.push_back(tell(wire::Decide{run, d.id, answer, note}, fmt::format("{}: {}", d.id, answer)));
+  };
+  m.prompt = std::move(p);
+}
+
+void skip(Model& m, Effects&) {
+  Prompt p{.title = "Skip " + node(m)->id + ":", .hint = "why"};
+  p.done = [id = node(m)->id, run = m.plan.run](Model&, Effects& e, const std::string& note) {
+    e.asks.push_back(tell(wire::SkipNode{run, id, note}, id + " is skipped"));
+  };
+  m.prompt = std::move(p);
+}
+
+void start_run(Model& m, Effects&) {
+  Prompt p{.title = "Run plan", .hint = "path of a plan file or directory on the daemon's machine"};
+  p.done = [](Model& model, Effects& e, const std::string& given) {
+    auto path = std::string(trim(given));
+    if (path.empty()) return model.say("no plan was named", true);
+    if (path[0] != '/') path = model.project + "/" + path;
+    e.asks.push_back({wire::StartRun{.plan = path}, [](Model& mm, const Result<wire::Reply>& reply) {
+                        if (auto error = error_of(reply); !error.empty()) return mm.say(error, true);
+                        mm.plan.due.stale = true;
+                        mm.say("the run is under way");
+                      }});
+  };
+  m.prompt = std::move(p);
+}
+
+void view(Model& m, PlanScreen::View which) {
+  m.plan.view = m.plan.view == which ? PlanScreen::why : which;
+  m.plan.detail_due.stale = true;
+  m.plan.detail_due.last = {};
+}
+
+}  // namespace
+
+const std::vector<Action>& plan_actions() {
+  auto deciding = [](const char* answer) { return [answer](Model& m, Effects& e) { decide(m, e, answer); }; };
+  auto look = [](PlanScreen::View which) { return [which](Model& m, Effects&) { view(m, which); }; };
+  static const std::vector<Action> all = {
+      {"enter", "evidence", "each criterion with its evidence, or back", no_node, look(PlanScreen::evidence)},
+      {"f", "log", "follow the log, or back", no_node, look(PlanScreen::log)},
+      {"g", "gantt", "when everything runs, and the longest chain", {}, look(PlanScreen::gantt)},
+      {"a", "approve", "approve what waits for a decision", no_decision, deciding("approve")},
+      {"d", "reject", "reject what waits for a decision", no_decision, deciding("reject")},
+      {"w", "waive", "waive it, with a reason", no_decision, deciding("waive")},
+      {"r", "retry", "run a workstream again, check a gate again", no_node,
+       [](Model& m, Effects& e) {
+         e.asks.push_back(tell(wire::RetryNode{m.plan.run, node(m)->id}, node(m)->id + " is tried again"));
+       }},
+      {"s", "skip", "leave a workstream out", no_node, skip},
+      {"c", "cancel", "cancel a workstream", no_node,
+       [](Model& m, Effects& e) {
+         e.asks.push_back(tell(wire::CancelNode{m.plan.run, node(m)->id, ""}, node(m)->id + " is cancelled"));
+       }},
+      {"p", "pause", "pause the run, or go on", [](const Model& m) { return m.plan.any ? "" : "no plan runs"; },
+       [](Model& m, Effects& e) {
+         if (m.plan.paused)
+           e.asks.push_back(tell(wire::ResumeRun{m.plan.run}, "the run goes on"));
+         else
+           e.asks.push_back(tell(wire::PauseRun{m.plan.run}, "the run is paused; what runs finishes"));
+       }},
+      {"n",
+       "needs me",
+       "show only what needs a person, or all",
+       {},
+       [](Model& m, Effects&) {
+         m.plan.only_person = !m.plan.only_person;
+         filter(m);
+         if (m.plan.only_person && m.plan.list.rows.empty()) m.say("nothing needs a person");
+       }},
+      {"R", "run", "start or resume a run of a plan", {}, start_run},
+  };
+  return all;
+}
+
+namespace {
+
+Element tree_line(const Model& m, const Stage& stage, const PlanRow& n, int width) {
+  auto mark = mark_of(stage.theme, n.status);
+  bool head = n.kind == PlanRow::orchestrator, gate = n.kind == PlanRow::gate;
+  auto name = head ? n.name : gate && n.name != n.id && !n.name.empty() ? n.id + " " + n.name : n.id + " " + n.name;
+  int room = std::clamp(width * (width >= 100 ? 40 : 50) / 100, 14, 44);
+  Elements line{text(head || gate ? "" : "  "), text((gate ? "◆ " : "") + mark.text + " ") | color(mark.color)};
+  auto title = text(padded(one_line(name), room - (head ? 0 : 2) - (gate ? 2 : 0)) + " ");
+  line.push_back(head || gate ? title | bold : title);
+  int rest = width - room - 3;
+  if (head) {
+    line.push_back(bar(std::max(0.0, n.progress), std::clamp(rest / 2, 8, 20), mark.color));
+    line.push_back(text(cut("  " + n.phase, std::max(0, rest / 2))) | dim);
+    return hbox(std::move(line));
+  }
+  auto state = n.stage.empty() ? n.status : n.stage;
+  if (n.progress >= 0 && n.status == "in_progress") state += fmt::format(" {:.0f} %", 100 * n.progress);
+  if (n.status == "in_progress" && n.started != Time{}) state += "  " + ago(m, n.started);
+  int column = rest >= 56 ? 24 : 16;
+  line.push_back(text(padded(state, column)) | color(mark.color));
+  std::string more = n.verdicts;
+  if (!n.text.empty()) more += (more.empty() ? "" : "  ") + one_line(n.text);
+  line.push_back(text(cut(more, std::max(0, rest - column))) | dim);
+  return hbox(std::move(line));
+}
+
+Element detail(Model& m, Stage& stage, int width, int height) {
+  auto& p = m.plan;
+  auto* n = node(m);
+  if (!n) return filler();
+  Elements rows;
+  auto add = [&](const std::string& line, bool quiet = false) {
+    if (int(rows.size()) >= height) return;
+    auto shown = text(cut(one_line(line), width));
+    rows.push_back(quiet ? shown | dim : shown);
+  };
+  rows.push_back(text(cut(one_line(n->kind == PlanRow::orchestrator ? n->name : n->id + " " + n->name), width)) | bold);
+  if (p.view == PlanScreen::log) {
+    if (p.log_view.text.empty()) add("no log yet", true);
+    return vbox({std::move(rows[0]), tail_of(p.log_view.text, width, std::max(1, height - 1))});
+  }
+  if (auto* d = decision(m)) {
+    rows.push_back(text(cut(one_line(fmt::format("? {} {}", d->id, d->text)), width)) | color(stage.theme.warn));
+    if (!d->note.empty()) add("  " + d->note);
+  }
+  if (p.view == PlanScreen::evidence) {
+    if (p.criteria.empty()) add("no criteria", true);
+    for (auto& c : p.criteria) {
+      if (int(rows.size()) >= height) break;
+      auto mark = mark_of(stage.theme, c.verdict);
+      rows.push_back(hbox({text(fmt::format("{} {} ", mark.text, c.verdict)) | color(mark.color),
+                           text(cut(one_line(c.text), std::max(1, width - 13)))}));
+      if (!c.check.empty()) add("    $ " + c.check, true);
+      if (!c.note.empty()) add("    " + c.note, true);
+      if (!c.who.empty()) add("    by " + c.who, true);
+    }
+  } else {
+    if (!n->verdicts.empty()) add(n->verdicts);
+    if (!n->text.empty()) add(n->text);
+    if (n->eta != Time{} && n->eta > m.now)
+      add(fmt::format("expected in {}", human(std::chrono::floor<std::chrono::seconds>(n->eta - m.now))), true);
+    for (auto& line : p.explanation) add(line, line.starts_with("    "));
+  }
+  return vbox(std::move(rows));
+}
+
+// From the run's beginning to its end: what ran, what runs, what is expected. The longest chain back from what ends
+// last is told by adjacency in time: what ended when the next one began.
+Element gantt(Model& m, Stage& stage, int width, int height) {
+  auto& p = m.plan;
+  Time end = std::max(m.now, p.eta), begin = p.created;
+  for (auto& n : p.nodes) end = std::max({end, n.finished, n.eta});
+  if (begin == Time{} || end <= begin) begin = end - std::chrono::seconds(1);
+  int room = std::clamp(width / 4, 10, 24), chart = std::max(8, width - room - 1);
+  auto column = [&](Time t) {
+    return int(std::clamp<double>(double((t - begin).count()) / double((end - begin).count()), 0, 1) * (chart - 1));
+  };
+  Elements rows{text(padded(fmt::format("{} from {}", human(end - begin), iso(begin)), width)) | dim};
+  auto window = window_of(int(p.list.rows.size()), p.list.selected, height - 1, p.list.first);
+  p.list.first = window.first;
+  for (int i = window.first; i < window.first + window.count; ++i) {
+    auto& n = p.nodes[size_t(p.list.rows[size_t(i)])];
+    auto mark = mark_of(stage.theme, n.status);
+    std::string before, ran, expected;
+    bool over = n.finished != Time{} && n.status != "in_progress";
+    Time from = n.started != Time{} ? n.started : n.finished != Time{} ? n.finished : n.eta;
+    Time to = over ? n.finished : n.started != Time{} ? m.now : from;
+    Time until = over || n.eta == Time{} ? to : std::max(to, n.eta);
+    if (n.kind != PlanRow::orchestrator && from != Time{}) {
+      int a = column(from), b = column(to), c = column(until);
+      before = std::string(size_t(a), ' ');
+      if (n.started != Time{} || over)
+        for (int x = a; x <= b; ++x) ran += "█";
+      for (int x = a + width_of(ran); x <= c; ++x) expected += "░";
+    }
+    auto label = text(
+        padded((n.kind == PlanRow::workstream ? "  " : "") + one_line(n.kind == PlanRow::orchestrator ? n.name : n.id),
+               room) +
+        " ");
+    if (i == p.list.selected) label = label | inverted;
+    if (n.kind != PlanRow::workstream) label = label | bold;
+    rows.push_back(clickable(
+        stage, hbox({std::move(label), text(before), text(ran) | color(mark.color), text(expected) | dim}), "row", i));
+  }
+  return vbox(std::move(rows));
+}
+
+}  // namespace
+
+Element draw_plan(Model& m, Stage& stage, int width, int height) {
+  auto& p = m.plan;
+  if (!p.any)
+    return empty_hint({"No plan runs.", "R starts one; so does `sparky run PLAN`.", "`sparky init` makes an example."});
+  auto head = fmt::format("{}  run {}  {}{}", one_line(p.plan), p.run, p.state, p.paused ? "  PAUSED" : "");
+  if (p.eta > m.now && p.state == "running")
+    head += fmt::format("  {} to go", human(std::chrono::floor<std::chrono::seconds>(p.eta - m.now)));
+  if (!p.decisions.empty()) head += fmt::format("  {} decisions wait", p.decisions.size());
+  auto top = hbox({bar(p.progress, width >= 80 ? 26 : 14, stage.theme.accent), text("  "),
+                   text(cut(head, std::max(1, width - (width >= 80 ? 29 : 17)))) | bold});
+  if (p.view == PlanScreen::gantt) return vbox({std::move(top), gantt(m, stage, width, height - 1)});
+  bool beside = width >= 130;
+  int below = beside ? 0 : std::clamp(height * 2 / 5, 2, 14);
+  int tree_w = beside ? width * 55 / 100 : width, tree_h = std::max(1, height - 1 - (below ? below + 1 : 0));
+  auto window = window_of(int(p.list.rows.size()), p.list.selected, tree_h, p.list.first);
+  p.list.first = window.first;
+  Elements rows;
+  for (int i = window.first; i < window.first + window.count; ++i) {
+    auto line = tree_line(m, stage, p.nodes[size_t(p.list.rows[size_t(i)])], tree_w) | size(WIDTH, EQUAL, tree_w);
+    rows.push_back(clickable(stage, i == p.list.selected ? line | inverted : line, "row", i));
+  }
+  if (rows.empty())
+    rows.push_back(text(p.only_person ? "nothing needs a person; n shows all" : "nothing matches") | dim);
+  auto tree = vbox(std::move(rows));
+  if (beside)
+    return vbox({std::move(top),
+                 hbox({std::move(tree), separator(), detail(m, stage, width - tree_w - 1, height - 1)}) | flex});
+  return vbox({std::move(top), std::move(tree) | size(HEIGHT, EQUAL, tree_h), separator(),
+               detail(m, stage, width, below) | size(HEIGHT, EQUAL, below)});
+}
+
+}  // namespace sparky::tui
