@@ -23,6 +23,7 @@ Rgba to_rgba(OkLab color);   // the nearest of sRGB, channel by channel; alpha 2
 
 // 0xAABBGGRR: one number per colour, for tables.
 inline uint32_t key(Rgba c) { return uint32_t(c.r) | uint32_t(c.g) << 8 | uint32_t(c.b) << 16 | uint32_t(c.a) << 24; }
+inline Rgba rgba(uint32_t key) { return {uint8_t(key), uint8_t(key >> 8), uint8_t(key >> 16), uint8_t(key >> 24)}; }
 
 // "rgb", "rrggbb", "rrggbbaa", with or without '#'; "transparent".
 std::optional<Rgba> parse_color(std::string_view text);

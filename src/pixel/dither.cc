@@ -2,40 +2,58 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <unordered_map>
 
 #include "pixel/color.h"
+#include "pixel/nearest_color.h"
 #include "pixel/palette.h"
 
 namespace sparky::pixel {
 namespace {
 
-struct Entry {
-  Rgba color;
-  OkLab lab;
+// The palette's colours with what is looked up in them.
+struct Entries {
+  std::vector<Rgba> colors;
+  std::vector<OkLab> labs;
+  NearestColor nearest;
 };
 
-size_t nearest(const std::vector<Entry>& entries, OkLab color) {
-  size_t best = 0;
-  for (size_t i = 1; i < entries.size(); ++i)
-    if (distance2(color, entries[i].lab) < distance2(color, entries[best].lab)) best = i;
-  return best;
-}
+// Remembers what was worked out for a colour. Pixel art has few colours; of a picture with very many the latest are
+// kept.
+template <class T>
+class Memo {
+ public:
+  template <class Make>
+  const T& of(Rgba color, Make make) {
+    color.a = 255;
+    const uint32_t k = key(color);
+    Slot& slot = slots_[(k * 2654435761u) >> (32 - kBits)];
+    if (slot.color != k) slot = {k, make(color)};
+    return slot.value;
+  }
+
+ private:
+  static constexpr int kBits = 14;
+  struct Slot {
+    uint32_t color = 0;  // no opaque colour's key
+    T value{};
+  };
+  std::vector<Slot> slots_ = std::vector<Slot>(size_t(1) << kBits);
+};
 
 // Colours that together have the wanted colour as their mean, from dark to light: each next one makes up for the error
 // of those before it (Thomas Knoll's pattern dithering). With a strength of 0 all are the nearest colour.
 constexpr size_t kPattern = 32;
 using Pattern = std::array<uint16_t, kPattern>;  // indices of entries
 
-Pattern make_pattern(const std::vector<Entry>& entries, OkLab color, float strength) {
+Pattern make_pattern(Entries& entries, OkLab color, float strength) {
   Pattern out{};
   OkLab error;
   for (auto& index : out) {
-    size_t best = nearest(entries, color + error * strength);
+    const size_t best = entries.nearest.of(color + error * strength);
     index = uint16_t(best);
-    error = error + color - entries[best].lab;
+    error = error + color - entries.labs[best];
   }
-  std::ranges::stable_sort(out, {}, [&](uint16_t i) { return std::pair(entries[i].lab.l, i); });
+  std::ranges::stable_sort(out, {}, [&](uint16_t i) { return std::pair(entries.labs[i].l, i); });
   return out;
 }
 
@@ -142,36 +160,34 @@ const Thresholds& thresholds(Dither dither) {
   return blue;
 }
 
-Picture undithered(const Picture& in, const std::vector<Entry>& entries) {
-  std::unordered_map<uint32_t, size_t> known;
+Picture undithered(const Picture& in, Entries& entries) {
+  Memo<size_t> known;
   Picture out = in;
   for (Rgba& c : out.pixels) {
     if (c.a == 0) continue;
-    auto [it, fresh] = known.try_emplace(key({c.r, c.g, c.b, 255}));
-    if (fresh) it->second = nearest(entries, to_oklab(c));
-    Rgba to = entries[it->second].color;
+    const Rgba to = entries.colors[known.of(c, [&](Rgba color) { return entries.nearest.of(to_oklab(color)); })];
     c = {to.r, to.g, to.b, c.a};
   }
   return out;
 }
 
-Picture ordered(const Picture& in, const std::vector<Entry>& entries, const Thresholds& thresholds, float strength) {
-  std::unordered_map<uint32_t, Pattern> patterns;
+Picture ordered(const Picture& in, Entries& entries, const Thresholds& thresholds, float strength) {
+  Memo<Pattern> patterns;
   Picture out = in;
   for (int y = 0; y < in.height; ++y)
     for (int x = 0; x < in.width; ++x) {
       Rgba& c = out.at(x, y);
       if (c.a == 0) continue;
-      auto [it, fresh] = patterns.try_emplace(key({c.r, c.g, c.b, 255}));
-      if (fresh) it->second = make_pattern(entries, to_oklab(c), strength);
-      Rgba to = entries[it->second[size_t(thresholds.at(x, y) * kPattern)]].color;
+      const Pattern& pattern =
+          patterns.of(c, [&](Rgba color) { return make_pattern(entries, to_oklab(color), strength); });
+      Rgba to = entries.colors[pattern[size_t(thresholds.at(x, y) * kPattern)]];
       c = {to.r, to.g, to.b, c.a};
     }
   return out;
 }
 
 // Floyd and Steinberg (1976), rows in turns from left and from right.
-Picture diffused(const Picture& in, const std::vector<Entry>& entries, float strength) {
+Picture diffused(const Picture& in, Entries& entries, float strength) {
   Picture out = in;
   std::vector<OkLab> here(size_t(in.width) + 2), below(size_t(in.width) + 2);  // the errors, one pixel of margin
   for (int y = 0; y < in.height; ++y) {
@@ -183,13 +199,14 @@ Picture diffused(const Picture& in, const std::vector<Entry>& entries, float str
       size_t at = size_t(x) + 1, ahead = size_t(x + step + 1), behind = size_t(x - step + 1);
       OkLab wanted = to_oklab(c) + here[at];
       wanted = {std::clamp(wanted.l, 0.0f, 1.0f), std::clamp(wanted.a, -0.4f, 0.4f), std::clamp(wanted.b, -0.4f, 0.4f)};
-      const Entry& chosen = entries[nearest(entries, wanted)];
-      OkLab error = (wanted - chosen.lab) * strength;
+      const size_t chosen = entries.nearest.of(wanted);
+      const Rgba to = entries.colors[chosen];
+      OkLab error = (wanted - entries.labs[chosen]) * strength;
       here[ahead] = here[ahead] + error * (7 / 16.0f);
       below[behind] = below[behind] + error * (3 / 16.0f);
       below[at] = below[at] + error * (5 / 16.0f);
       below[ahead] = below[ahead] + error * (1 / 16.0f);
-      c = {chosen.color.r, chosen.color.g, chosen.color.b, c.a};
+      c = {to.r, to.g, to.b, c.a};
     }
     here.swap(below);
     std::ranges::fill(below, OkLab{});
@@ -200,11 +217,13 @@ Picture diffused(const Picture& in, const std::vector<Entry>& entries, float str
 }  // namespace
 
 Result<Picture> remap(const Picture& picture, const Palette& palette, RemapOptions options) {
-  std::vector<Entry> entries;
+  std::vector<Rgba> colors;
+  std::vector<OkLab> labs;
   for (Rgba c : palette.colors)
-    if (c.a != 0) entries.push_back({c, to_oklab(c)});
-  if (entries.empty())
+    if (c.a != 0) colors.push_back(c), labs.push_back(to_oklab(c));
+  if (colors.empty())
     return fail(Errc::invalid, "the palette has no colour", "name one that has (sparky palette list)");
+  Entries entries{colors, labs, NearestColor(labs)};
   float strength = std::clamp(options.strength, 0.0f, 1.0f);
   if (options.dither == Dither::floyd_steinberg && strength > 0) return diffused(picture, entries, strength);
   if (options.dither == Dither::none || strength == 0) return undithered(picture, entries);

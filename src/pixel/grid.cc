@@ -124,7 +124,8 @@ std::vector<Comb> candidates(const EdgeHistogram& edges, const GridOptions& opti
     if (combs.empty() || cells_of(combs[0], edges.length) != forced) combs = {{.period = period, .score = 0}};
     return combs;
   }
-  double shortest = options.cell_min, longest = std::min(options.cell_max, edges.length / 4.0);
+  double shortest = options.cell_min,
+         longest = std::min(std::max(options.cell_max, edges.length / 32.0), edges.length / 4.0);
   if (options.hint > 0) shortest = options.hint * 0.8, longest = options.hint * 1.25;
   return find_combs(edges, shortest, std::max(longest, shortest), 12);
 }

@@ -38,7 +38,7 @@ struct GridOptions {
   double hint = 0;            // about how many pixels wide a cell is; 0: unknown
   int columns = 0, rows = 0;  // the size to force; 0: find it
   double cell_min = 2;        // pixels
-  double cell_max = 128;      // pixels; never more than a quarter of the picture's side
+  double cell_max = 128;      // pixels, or a 32nd of the side of a huge picture; never more than a quarter of it
 };
 
 // Errc::invalid for a picture under 8 pixels a side or impossible options; Errc::unavailable, with the reason, when

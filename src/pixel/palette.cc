@@ -5,9 +5,9 @@
 #include <numbers>
 #include <numeric>
 #include <tuple>
-#include <unordered_map>
 
 #include "pixel/color.h"
+#include "pixel/nearest_color.h"
 
 namespace sparky::pixel {
 namespace {
@@ -93,13 +93,6 @@ std::vector<OkLab> median_cut(std::vector<Weighted>& points, size_t colors) {
   return out;
 }
 
-size_t nearest(const std::vector<OkLab>& centers, OkLab color) {
-  size_t best = 0;
-  for (size_t i = 1; i < centers.size(); ++i)
-    if (distance2(color, centers[i]) < distance2(color, centers[best])) best = i;
-  return best;
-}
-
 // Lloyd's iteration from the centres that median cut found, until no colour changes its centre.
 void kmeans(const std::vector<Weighted>& points, std::vector<OkLab>& centers) {
   std::vector<size_t> owner(points.size(), centers.size());
@@ -109,8 +102,9 @@ void kmeans(const std::vector<Weighted>& points, std::vector<OkLab>& centers) {
       double l = 0, a = 0, b = 0, weight = 0;
     };
     std::vector<Sum> sums(centers.size());
+    NearestColor nearest(centers);
     for (size_t i = 0; i < points.size(); ++i) {
-      size_t best = nearest(centers, points[i].lab);
+      const size_t best = nearest.of(points[i].lab);
       moved |= best != owner[i];
       owner[i] = best;
       auto& [lab, w] = points[i];
@@ -128,13 +122,16 @@ void kmeans(const std::vector<Weighted>& points, std::vector<OkLab>& centers) {
 }  // namespace
 
 std::vector<ColorCount> count_colors(const Picture& picture) {
-  std::unordered_map<uint32_t, size_t> index;
-  std::vector<ColorCount> out;
+  std::vector<uint32_t> keys;
+  keys.reserve(picture.pixels.size());
   for (Rgba c : picture.pixels) {
-    if (c.a == 0) continue;
-    auto [it, fresh] = index.try_emplace(key(c), out.size());
-    if (fresh) out.push_back({c, 0});
-    ++out[it->second].pixels;
+    if (c.a != 0) keys.push_back(key(c));
+  }
+  std::ranges::sort(keys);
+  std::vector<ColorCount> out;
+  for (size_t i = 0, j = 0; i < keys.size(); i = j) {
+    while (j < keys.size() && keys[j] == keys[i]) ++j;
+    out.push_back({rgba(keys[i]), j - i});
   }
   std::ranges::sort(out, [](auto& p, auto& q) { return std::tie(q.pixels, p.color) < std::tie(p.pixels, q.color); });
   return out;

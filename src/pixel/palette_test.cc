@@ -7,6 +7,7 @@
 #include <set>
 
 #include "pixel/color.h"
+#include "pixel/nearest_color.h"
 #include "pixel/palette_files.h"
 #include "pixel/random_picture.h"
 
@@ -133,6 +134,23 @@ RC_GTEST_PROP(Remap, takes_the_nearest_color_and_keeps_alpha, ()) {
               allowed.contains({full.pixels[i].r, full.pixels[i].g, full.pixels[i].b}));
     for (Rgba c : palette.colors)
       RC_ASSERT(distance2(to_oklab(from), to_oklab(to)) <= distance2(to_oklab(from), to_oklab(c)));
+  }
+}
+
+RC_GTEST_PROP(Nearest, is_what_comparing_with_all_finds, ()) {
+  const auto coordinate = [](int most) { return float(*rc::gen::inRange(-most, most + 1)) / 1000; };
+  std::vector<OkLab> colors;
+  for (int i = *rc::gen::inRange(1, 80); i > 0; --i) {
+    colors.push_back({coordinate(1000), coordinate(400), coordinate(400)});
+  }
+  NearestColor nearest(colors);
+  for (int i = 0; i < 50; ++i) {
+    const OkLab color{coordinate(1500), coordinate(600), coordinate(600)};
+    size_t best = 0;
+    for (size_t k = 1; k < colors.size(); ++k) {
+      if (distance2(color, colors[k]) < distance2(color, colors[best])) best = k;
+    }
+    RC_ASSERT(nearest.of(color) == best);
   }
 }
 

@@ -18,6 +18,7 @@
 #include "pixel/files.h"
 #include "pixel/palette.h"
 #include "studio/game_tree.h"
+#include "studio/sprite_request.h"
 
 namespace sparky::studio {
 namespace {
@@ -129,6 +130,21 @@ std::string text_of(const pixel::Text& text, const std::string& key) {
   return {};
 }
 
+// What a sprite was made from, by the texts of its PNG: its own, or the story of one that Sparky drew.
+struct Origin {
+  std::string prompt, workflow, lora;
+};
+Origin origin_of(const pixel::Text& text) {
+  Origin out{text_of(text, "prompt"), text_of(text, "workflow"), text_of(text, "lora")};
+  const auto drawn = request_of(text);
+  if (!drawn) return out;
+  if (out.prompt.empty()) out.prompt = drawn->prompt;
+  for (const LoraChoice& lora : out.lora.empty() ? drawn->loras : std::vector<LoraChoice>()) {
+    out.lora += (out.lora.empty() ? "" : ", ") + fs::path(lora.path).stem().string();
+  }
+  return out;
+}
+
 struct Frame {
   int number = 0;
   std::string path, bytes;
@@ -161,6 +177,7 @@ Result<Frames> frames_of(const GameTree& game, const std::vector<Ready>& sprites
 // One entry for each sprite; the frames of an animation share one. `deployed`: one of them, for size and texts.
 Json entry_of(const Ready& deployed, const std::vector<Frame>& frames, Time time) {
   const pixel::SpriteName name = pixel::parse_sprite_name(deployed.sprite.stem);
+  const Origin origin = origin_of(deployed.text);
   const auto or_null = [](const std::string& s) { return s.empty() ? Json() : Json(s); };
   size_t bytes = 0;
   Json paths = Json::array(), hashes = Json::array();
@@ -176,9 +193,9 @@ Json entry_of(const Ready& deployed, const std::vector<Frame>& frames, Time time
                 {"frames", frames.size()},
                 {"resolution", {deployed.sprite.picture.width, deployed.sprite.picture.height}},
                 {"generated_at", iso(time)},
-                {"prompt", or_null(text_of(deployed.text, "prompt"))},
-                {"workflow", or_null(text_of(deployed.text, "workflow"))},
-                {"lora", or_null(text_of(deployed.text, "lora"))},
+                {"prompt", or_null(origin.prompt)},
+                {"workflow", or_null(origin.workflow)},
+                {"lora", or_null(origin.lora)},
                 {"file_size_kb", std::round(double(bytes) / 1024 * 100) / 100},
                 {"sha256", hashes}};
   if (name.frame) entry["frame_paths"] = paths;

@@ -16,6 +16,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "pixel/files.h"
+#include "studio/sprite_request.h"
 
 namespace sparky::studio {
 namespace {
@@ -84,6 +85,17 @@ TEST_F(Deploy, WritesSpritesAndAManifestThatLoadersRead) {
   EXPECT_EQ(bar["name"], "ui_bar");
   EXPECT_EQ(bar["path"], "sprites/ui_bar_01.png");
   EXPECT_EQ(bar["frame_paths"], Json({"sprites/ui_bar_01.png", "sprites/ui_bar_02.png"}));
+}
+
+TEST_F(Deploy, TakesThePromptOfWhatSparkyDrewFromItsStory) {
+  SpriteRequest request;
+  request.prompt = "a red dragon";
+  request.loras = {{"/styles/ink.safetensors", 0.5}};
+  const fs::path file = root / "in/monster_dragon.png";
+  ASSERT_TRUE(pixel::write_png(file, Picture(8, 8, {200, 20, 30, 255}), {.text = png_text(request, 7, "abc", "1.0")}));
+  ASSERT_TRUE(deploy(options({file}), time));
+  EXPECT_EQ(manifest()["sprites"][0]["prompt"], "a red dragon");
+  EXPECT_EQ(manifest()["sprites"][0]["lora"], "ink");
 }
 
 TEST_F(Deploy, ChangesNoByteTheSecondTime) {
