@@ -32,7 +32,7 @@ class Memo {
   }
 
  private:
-  static constexpr int kBits = 14;
+  static constexpr int kBits = 18;
   struct Slot {
     uint32_t color = 0;  // no opaque colour's key
     T value{};
@@ -43,6 +43,7 @@ class Memo {
 // Colours that together have the wanted colour as their mean, from dark to light: each next one makes up for the error
 // of those before it (Thomas Knoll's pattern dithering). With a strength of 0 all are the nearest colour.
 constexpr size_t kPattern = 32;
+constexpr size_t kDistinctMost = 1 << 16;
 using Pattern = std::array<uint16_t, kPattern>;  // indices of entries
 
 Pattern make_pattern(Entries& entries, OkLab color, float strength) {
@@ -172,14 +173,19 @@ Picture undithered(const Picture& in, Entries& entries) {
 }
 
 Picture ordered(const Picture& in, Entries& entries, const Thresholds& thresholds, float strength) {
+  // A pattern takes long to make. In a picture of very many colours, those that agree in their upper six bits share
+  // one.
+  const bool many = in.pixels.size() > kDistinctMost && count_colors(in).size() > kDistinctMost;
+  const uint8_t kept = many ? 0xfc : 0xff, middle = many ? 0x02 : 0x00;
   Memo<Pattern> patterns;
   Picture out = in;
   for (int y = 0; y < in.height; ++y)
     for (int x = 0; x < in.width; ++x) {
       Rgba& c = out.at(x, y);
       if (c.a == 0) continue;
-      const Pattern& pattern =
-          patterns.of(c, [&](Rgba color) { return make_pattern(entries, to_oklab(color), strength); });
+      const Pattern& pattern = patterns.of(
+          {uint8_t((c.r & kept) | middle), uint8_t((c.g & kept) | middle), uint8_t((c.b & kept) | middle), 255},
+          [&](Rgba color) { return make_pattern(entries, to_oklab(color), strength); });
       Rgba to = entries.colors[pattern[size_t(thresholds.at(x, y) * kPattern)]];
       c = {to.r, to.g, to.b, c.a};
     }

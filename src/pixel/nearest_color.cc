@@ -38,8 +38,10 @@ size_t NearestColor::of(OkLab color) {
 
 size_t NearestColor::among_all(OkLab color) const {
   size_t best = 0;
+  float least = distance2(color, colors_[0]);
   for (size_t i = 1; i < colors_.size(); ++i) {
-    if (distance2(color, colors_[i]) < distance2(color, colors_[best])) best = i;
+    const float d = distance2(color, colors_[i]);
+    if (d < least) best = i, least = d;
   }
   return best;
 }
