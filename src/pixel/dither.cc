@@ -176,7 +176,7 @@ Picture ordered(const Picture& in, Entries& entries, const Thresholds& threshold
   // A pattern takes long to make. In a picture of very many colours, those that agree in their upper six bits share
   // one.
   const bool many = in.pixels.size() > kDistinctMost && count_colors(in).size() > kDistinctMost;
-  const uint8_t kept = many ? 0xfc : 0xff, middle = many ? 0x02 : 0x00;
+  const uint8_t kept = many ? 0xf8 : 0xff, middle = many ? 0x04 : 0x00;
   Memo<Pattern> patterns;
   Picture out = in;
   for (int y = 0; y < in.height; ++y)

@@ -151,7 +151,9 @@ std::optional<Arrangement> arrange_maxrects(const std::vector<Box>& boxes, int m
     auto size = [&](const Arrangement& x) {
       int64_t w = x.width, h = x.height;
       if (power_of_two) w = int64_t(std::bit_ceil(unsigned(w))), h = int64_t(std::bit_ceil(unsigned(h)));
-      return std::pair(w * h, std::max(w, h));
+      // A strip costs more than its area: few want a sheet that is more than twice as long as wide.
+      const double strip = std::max(1.0, double(std::max(w, h)) / (2.0 * double(std::min(w, h))));
+      return std::pair(double(w * h) * strip, double(std::max(w, h)));
     };
     return !best || size(a) < size(*best);
   };
