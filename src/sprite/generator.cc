@@ -35,6 +35,7 @@ double seconds_now() {
 }
 
 void warn_unknown(const studio::Vocabulary& v, const studio::Prompt& p, std::vector<std::string>& out) {
+  for (const auto& [word, form] : p.read_as) out.push_back(fmt::format("'{}' is read as '{}'", word, form));
   for (const auto& word : p.unknown) {
     auto near = v.near(word);
     out.push_back(near.empty()

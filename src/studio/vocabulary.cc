@@ -21,6 +21,84 @@ constexpr std::array<std::string_view, 30> kStyle = {
     "sprite", "sprites",  "tile",   "tiles",   "game",  "asset",       "retro",      "snes",     "nes",  "rpg",
     "style",  "picture",  "image",  "drawing", "32x32", "transparent", "background", "isolated", "high", "quality"};
 
+// What people who make games say, and what those who made the training pictures called it. Read from left to right only
+// where a vocabulary lacks the left and has every word on the right.
+constexpr std::pair<std::string_view, std::string_view> kSynonyms[] = {
+    {"armor", "armour"},
+    {"armored", "armour"},
+    {"banshee", "ghost"},
+    {"barbarian", "berserker"},
+    {"bearded", "beard"},
+    {"beholder", "eye"},
+    {"blob", "jelly"},
+    {"boulder", "rock"},
+    {"boy", "male"},
+    {"burning", "flaming"},
+    {"cape", "cloak"},
+    {"cavern", "cave"},
+    {"chainmail", "mail"},
+    {"chieftain", "warrior"},
+    {"cleric", "priest"},
+    {"cobra", "snake"},
+    {"coin", "gold"},
+    {"coins", "gold"},
+    {"crow", "raven"},
+    {"doorway", "door"},
+    {"elixir", "potion"},
+    {"explosion", "blast"},
+    {"fairy", "faerie"},
+    {"fiery", "fire"},
+    {"flask", "potion"},
+    {"fog", "smoke"},
+    {"girl", "female"},
+    {"griffin", "griffon"},
+    {"grimoire", "book"},
+    {"ground", "floor"},
+    {"gryphon", "griffon"},
+    {"helm", "helmet"},
+    {"hooded", "hood"},
+    {"huge", "giant"},
+    {"icy", "ice"},
+    {"jewel", "gem"},
+    {"ladder", "stairs"},
+    {"lake", "water"},
+    {"lawn", "grass"},
+    {"little", "small"},
+    {"lizardman", "lizard"},
+    {"locked", "closed"},
+    {"man", "male"},
+    {"meadow", "grass"},
+    {"mist", "smoke"},
+    {"mossy", "moss"},
+    {"necklace", "amulet"},
+    {"pendant", "amulet"},
+    {"ranger", "hunter"},
+    {"river", "water"},
+    {"robed", "robe"},
+    {"rocky", "rock"},
+    {"rogue", "thief"},
+    {"saber", "scimitar"},
+    {"sabre", "scimitar"},
+    {"shiny", "shining"},
+    {"snowy", "ice"},
+    {"soil", "dirt"},
+    {"sorceress", "sorcerer"},
+    {"staircase", "stairs"},
+    {"stony", "stone"},
+    {"thunder", "lightning"},
+    {"tiny", "small"},
+    {"tome", "book"},
+    {"treasure", "gold"},
+    {"trousers", "pants"},
+    {"tunic", "shirt"},
+    {"vial", "potion"},
+    {"villager", "human"},
+    {"werewolf", "wolf"},
+    {"witch", "wizard"},
+    {"woman", "female"},
+    {"wooden", "wood"},
+};
+
 bool in(std::string_view word, auto& list) { return std::ranges::find(list, word) != std::end(list); }
 bool is_word_char(unsigned char c) { return std::isalnum(c) || c >= 0x80; }
 
@@ -97,12 +175,25 @@ Token Vocabulary::token(std::string_view word) const {
 
 Prompt Vocabulary::encode(std::string_view prompt) const { return encode(prompt_words(prompt)); }
 
+std::string Vocabulary::known_form(const std::string& word) const {
+  if (knows(word)) return word;
+  auto synonym =
+      std::ranges::find(kSynonyms, std::string_view(word), &std::pair<std::string_view, std::string_view>::first);
+  if (synonym != std::end(kSynonyms) && knows(synonym->second)) return std::string(synonym->second);
+  if (word.size() > 3 && word.ends_with('s') && knows(word.substr(0, word.size() - 1))) {
+    return word.substr(0, word.size() - 1);
+  }
+  return word;
+}
+
 Prompt Vocabulary::encode(const std::vector<std::string>& words) const {
   Prompt out;
   for (const auto& word : words) {
-    if (!knows(word) && word != "," && !in(word, out.unknown)) out.unknown.push_back(word);
+    auto form = known_form(word);
+    if (form != word) out.read_as.emplace(word, form);
+    if (!knows(form) && word != "," && !in(word, out.unknown)) out.unknown.push_back(word);
     if (out.tokens.size() < size_t(max_tokens)) {
-      out.tokens.push_back(token(word));
+      out.tokens.push_back(token(form));
     } else {
       ++out.dropped;
     }

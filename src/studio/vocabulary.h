@@ -21,9 +21,10 @@ struct Token {
 };
 
 struct Prompt {
-  std::vector<Token> tokens;         // at most max_tokens
-  std::vector<std::string> unknown;  // words that are neither known nor a known style word
-  size_t dropped = 0;                // words beyond max_tokens
+  std::vector<Token> tokens;                   // at most max_tokens
+  std::vector<std::string> unknown;            // words that are neither known nor a known style word
+  std::map<std::string, std::string> read_as;  // unknown words, and the known synonym or singular taken instead
+  size_t dropped = 0;                          // words beyond max_tokens
 };
 
 class Vocabulary {
@@ -37,6 +38,9 @@ class Vocabulary {
   const std::vector<std::string>& words() const { return words_; }
   // Known words near to this one in spelling, nearest first; at most `limit`.
   std::vector<std::string> near(std::string_view word, size_t limit = 3) const;
+
+  // The word itself where it is known; else a known synonym or singular ("wooden" → "wood"); else the word itself.
+  std::string known_form(const std::string& word) const;
 
   Token token(std::string_view word) const;
   Prompt encode(std::string_view prompt) const;

@@ -34,6 +34,16 @@ TEST(Vocabulary, KnowsAndNamesTheUnknown) {
   EXPECT_EQ(v.near("dargon"), Words{"dragon"});
 }
 
+TEST(Vocabulary, SynonymsAndPluralsStandInOnlyForUnknownWords) {
+  auto v = small();
+  auto p = v.encode("icy dragons, fiery cape");
+  EXPECT_EQ(p.read_as, (std::map<std::string, std::string>{{"icy", "ice"}, {"dragons", "dragon"}, {"cape", "cloak"}}));
+  EXPECT_EQ(p.unknown, Words{"fiery"}) << "this vocabulary has no 'fire' to take instead";
+  EXPECT_EQ(p.tokens[0].word, v.token("ice").word);
+  v.add("cape");
+  EXPECT_TRUE(v.encode("cape").read_as.empty());
+}
+
 TEST(Vocabulary, MisspeltWordsShareNGrams) {
   auto v = small();
   auto shared = [&](std::string_view a, std::string_view b) {
