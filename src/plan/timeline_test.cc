@@ -243,10 +243,9 @@ TEST(Tree, ShowsOrchestratorsWorkstreamsAndGates) {
   auto text = tree(blueprint());
   EXPECT_NE(text.find("├── integration  (sequential-then-parallel, M4 M5)  after interface, model"), std::string::npos)
       << text;
-  EXPECT_NE(
-      text.find(
-          "WS-10  Python Backend  · P0  · 5-6d  · M2  · ai-engineer + python-pro  · 3 manual  · after WS-04, WS-09"),
-      std::string::npos)
+  EXPECT_NE(text.find("WS-10  Python Backend  · P0  · 5-6d  · M2  · ai-engineer + python-pro  · 3 checks + 3 manual  · "
+                      "after WS-04, WS-09"),
+            std::string::npos)
       << text;
   EXPECT_NE(text.find("└── ◆ gate-3"), std::string::npos);
 }

@@ -443,5 +443,31 @@ TEST(Judges, ClassifierLearnsWhatItIsShown) {
   EXPECT_LT(std::abs(kernel_distance(f, f)), kernel_distance(f, f + 2) / 10);
 }
 
+// The model that ships: it loads, what it draws is true pixel art, and it follows the words.
+TEST(ShippedModel, DrawsTheColorThatWasAsked) {
+  auto g = Generator::load(fs::path(SPARKY_SOURCE_DIR) / "models/sprite-32");
+  ASSERT_TRUE(g) << g.error().text();
+  auto warmth = [&](const std::string& prompt) {  // red over blue, summed
+    studio::SpriteRequest r;
+    r.prompt = prompt;
+    r.seed = 5;
+    r.steps = 10;
+    auto made = g->generate(r, {});
+    EXPECT_TRUE(made && made->warnings.empty());
+    long sum = 0;
+    std::set<pixel::Rgba> colors;
+    for (const auto& c : made->pictures[0].pixels) {
+      EXPECT_TRUE(c.a == 0 || c.a == 255);
+      if (c.a == 0) continue;
+      sum += c.r - c.b;
+      colors.insert(c);
+    }
+    EXPECT_GE(colors.size(), 4u);
+    EXPECT_LE(colors.size(), 16u);
+    return sum;
+  };
+  EXPECT_GT(warmth("human female, red robe"), warmth("human female, blue robe") + 10'000);
+}
+
 }  // namespace
 }  // namespace sparky::sprite
