@@ -320,6 +320,22 @@ TEST_F(Local, QueuesInOrderAndRecalls) {
   EXPECT_EQ(text(root_ / "order"), "1\nsecond\n");
 }
 
+TEST_F(Local, WhatTakesNoSlotStartsWhenAllAreTaken) {
+  connect(1);
+  // The one slot waits for what comes last, and before that stands another in the queue.
+  start(spec("waits", "while [ ! -e made ]; do sleep 0.02; done"));
+  start(spec("queued", "test -e made"));
+  EXPECT_TRUE(until(Kind::started, "waits"));
+  auto beyond = spec("beyond", "touch made; while [ ! -e end ]; do sleep 0.02; done");
+  beyond.beyond_slots = true;
+  start(beyond);
+  EXPECT_TRUE(until(Kind::exited, "waits"));
+  EXPECT_TRUE(until(Kind::exited, "queued")) << "it takes no slot while it runs";
+  EXPECT_TRUE(last(Kind::exited, "queued").exit.ok());
+  ASSERT_TRUE(write_file_atomic(root_ / "end", ""));
+  EXPECT_TRUE(until(Kind::exited, "beyond"));
+}
+
 TEST_F(Local, StartingTwiceRunsOnce) {
   connect();
   auto s = spec("once", "echo x >> effects");

@@ -28,6 +28,7 @@ struct AttemptSpec {
   Duration grace{10'000};              // also for what is left running when the main process has exited
   Stdio stdio = Stdio::log;
   std::filesystem::path output;  // with Stdio::talk: the file for standard output; not capped
+  bool beyond_slots = false;     // starts at once and takes no slot: others may wait for what it does
 };
 
 enum class Ending : uint8_t {

@@ -72,6 +72,7 @@ void put(Writer& out, const AttemptSpec& spec) {
   out.text(spec.id).list(spec.argv).text(spec.command).text(spec.cwd.native()).list(spec.env);
   out.text(spec.log.native()).u64(spec.log_max_bytes).u64(uint64_t(spec.timeout.count()));
   out.u64(uint64_t(spec.grace.count())).u64(uint64_t(spec.stdio)).text(spec.output.native());
+  out.u64(spec.beyond_slots);
 }
 
 AttemptSpec take_spec(Reader& in) {
@@ -87,6 +88,7 @@ AttemptSpec take_spec(Reader& in) {
   spec.grace = Duration{int64_t(in.u64())};
   spec.stdio = Stdio(in.u64() == uint64_t(Stdio::talk));
   spec.output = in.text();
+  spec.beyond_slots = in.u64() != 0;
   return spec;
 }
 

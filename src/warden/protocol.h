@@ -10,7 +10,7 @@
 
 namespace sparky::warden {
 
-inline constexpr uint64_t protocol_version = 1;
+inline constexpr uint64_t protocol_version = 2;
 inline constexpr size_t frame_max_bytes = 16u << 20;
 
 enum class Type : uint8_t {

@@ -23,6 +23,7 @@ RC_GTEST_PROP(Protocol, AnAttemptSurvivesTheWay, (const std::string& command, co
   spec.timeout = Duration{command.size()};
   spec.stdio = Stdio::talk;
   spec.output = "/o";
+  spec.beyond_slots = true;
   std::string bytes;
   Writer out(bytes);
   put(out, spec);
@@ -31,7 +32,7 @@ RC_GTEST_PROP(Protocol, AnAttemptSurvivesTheWay, (const std::string& command, co
   RC_ASSERT(in.done());
   RC_ASSERT(got.argv == argv && got.command == command && got.env == argv && got.cwd == "/x" && got.log == "/l");
   RC_ASSERT(got.timeout == spec.timeout && got.grace == spec.grace && got.stdio == Stdio::talk && got.output == "/o");
-  RC_ASSERT(got.log_max_bytes == spec.log_max_bytes);
+  RC_ASSERT(got.log_max_bytes == spec.log_max_bytes && got.beyond_slots);
 }
 
 TEST(Protocol, EveryCutOfAMessageIsNoticed) {

@@ -162,6 +162,7 @@ std::expected<pid_t, Exit> Supervisor::start(AttemptSpec spec, const std::vector
   watch(a.output.get(), EPOLLIN, a, errors_and_output);
   if (a.talk) watch(a.talk.get(), EPOLLIN, a, talk_output);
   by_id_[a.spec.id] = &a;
+  beyond_slots_ += a.spec.beyond_slots;
   by_pid_[a.pid] = &a;
   attempts_[a.serial] = std::move(attempt);
   schedule(a);
@@ -440,6 +441,7 @@ void Supervisor::finish(Running& a, const std::vector<Process>& immortal) {
 
   deadlines_.erase({a.due, a.serial});
   by_id_.erase(a.spec.id);
+  beyond_slots_ -= a.spec.beyond_slots;
   by_pid_.erase(a.pid);
   attempts_.erase(a.serial);
 }

@@ -53,6 +53,7 @@ class Supervisor {
   std::vector<Event> take_events();
 
   size_t size() const { return attempts_.size(); }
+  size_t slots_used() const { return attempts_.size() - beyond_slots_; }
   pid_t pid_of(const std::string& id) const;  // 0: not running
 
  private:
@@ -87,6 +88,7 @@ class Supervisor {
   uint64_t last_serial_ = first_tag / 4;                             // a tag is serial * 4 + Pipe
   std::unordered_map<uint64_t, std::unique_ptr<Running>> attempts_;  // by serial
   std::unordered_map<std::string, Running*> by_id_;
+  size_t beyond_slots_ = 0;  // of attempts_
   std::unordered_map<pid_t, Running*> by_pid_;
   std::set<std::pair<uint64_t, uint64_t>> deadlines_;  // time, serial
   std::vector<Event> events_;

@@ -279,7 +279,11 @@ void Warden::take(AttemptSpec spec) {
   }
   if (!queued_.insert(spec.id).second) return;
   spool_.accept(spec.id);
-  queue_.push_back({std::move(spec), spool_.position(), daemon_->environment, {}, false});
+  Queued queued{std::move(spec), spool_.position(), daemon_->environment, {}, false};
+  if (queued.spec.beyond_slots)
+    queue_.push_front(std::move(queued));
+  else
+    queue_.push_back(std::move(queued));
 }
 
 bool Warden::drop_queued(const std::string& id) {
@@ -347,14 +351,17 @@ void Warden::raise_file_limit() {
 // === The loop's second half ===
 
 void Warden::start_ready() {
-  while (daemon_ && !stopping_ && !spool_.broken() && supervisor_->size() < slots_ && !queue_.empty() &&
-         queue_.front().accepted <= durable_) {
-    auto room = slots_ - supervisor_->size();
+  while (daemon_ && !stopping_ && !spool_.broken()) {
+    auto used = supervisor_->slots_used();
     std::vector<Queued> batch;
-    while (batch.size() < room && !queue_.empty() && queue_.front().accepted <= durable_) {
+    while (!queue_.empty() && queue_.front().accepted <= durable_) {
+      bool takes_slot = !queue_.front().spec.beyond_slots;
+      if (takes_slot && used >= slots_) break;
+      used += takes_slot;
       batch.push_back(std::move(queue_.front()));
       queue_.pop_front();
     }
+    if (batch.empty()) return;
     // Written before the processes exist: whatever ends this one now, the next warden knows that they may have run.
     for (auto& q : batch) spool_.start(q.spec.id, now());
     if (auto written = spool_.write(); !written) {
@@ -398,7 +405,7 @@ void Warden::write_spool() {
   }
   if (sync_.busy()) return;
   if (spool_.wants_rewrite() && spool_.rewrite()) durable_ = spool_.position();
-  bool needed = (!queue_.empty() && queue_.back().accepted > durable_) ||
+  bool needed = (!queue_.empty() && std::max(queue_.front().accepted, queue_.back().accepted) > durable_) ||
                 (!untold_.empty() && untold_.back().position > durable_);
   if (needed && !spool_.broken()) sync_.begin(spool_.fd(), spool_.position());
 }
