@@ -23,7 +23,7 @@ LAYERS = {
     "wire": {"base", "plan", "engine"},
     "warden": {"base"},
     "executors": {"base", "plan", "engine", "warden", "wire"},
-    "conductor": {"base", "plan", "engine", "journal", "wire", "executors", "config"},
+    "conductor": {"base", "plan", "engine", "journal", "wire", "executors", "config", "telemetry"},
     "pixel": {"base"},
     "studio": {"base", "pixel", "wire"},
     "sprite": {"base", "pixel", "studio", "wire"},

@@ -99,9 +99,20 @@ class Doctor {
     auto workers = client->ask<wire::WorkerList>(wire::ListWorkers{});
     if (workers) {
       auto n = workers->workers->size();
-      say(n ? Health::good : Health::note, "workers", fmt::format("{} connected", n),
-          n ? "" : "`sparky worker` starts one");
+      say(Health::good, "workers", fmt::format("{} connected", n));
     }
+    std::string kinds;
+    for (auto& program : inside->daemon->value("local_workers", Json::array())) {
+      for (auto& kind : program.value("kinds", Json::array())) kinds += " " + kind.get<std::string>();
+      if (program.contains("trouble"))
+        say(Health::bad, "workers",
+            fmt::format("local-{}: {}", program.value("name", ""), program.value("trouble", "")),
+            "it is started again while a job waits for it");
+    }
+    bool generates = kinds.find(" generate") != kinds.npos;
+    say(generates ? Health::good : Health::note, "workers",
+        kinds.empty() ? "the daemon starts none by itself" : "the daemon starts one by itself for:" + kinds,
+        generates ? "" : "for generate, sparky-sprite must lie beside sparky when the daemon starts");
   }
   void warden() {
     auto lock = dot_ / "warden" / "lock";

@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <atomic>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
@@ -13,11 +14,13 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/door.h"
+#include "cli/studio_worker.h"
 #include "conductor/conductor.h"
-#include "conductor/exec_worker.h"
 #include "conductor/keys.h"
 #include "config/config.h"
 #include "telemetry/hardware.h"
+#include "telemetry/metrics.h"
+#include "web/observability.h"
 #include "wire/address.h"
 
 namespace sparky::cli {
@@ -26,10 +29,16 @@ namespace fs = std::filesystem;
 namespace {
 
 struct ServeOptions {
-  std::string req, pub, events, workers;
+  std::string req, pub, events, workers, http;
   bool detach = false;
   Duration idle_exit{0};
 };
+
+std::optional<unsigned short> parse_port(const std::string& text) {
+  unsigned short port = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return error == std::errc{} && end == text.data() + text.size() ? std::optional(port) : std::nullopt;
+}
 
 Json listening(const conductor::Conductor& conductor) {
   Json all = Json::object();
@@ -69,13 +78,43 @@ conductor::Options daemon_options(const fs::path& project, const ServeOptions& g
   options.signals = true;
   options.studio = studio_answers(project);
   options.idle_exit = given.idle_exit;
+  options.models = installed_models;
+  options.programs = worker_programs(project, settings.duration("serve.worker_idle"));
   return options;
 }
 
+// Where /metrics and /healthz are served; nothing if they shall not be.
+Result<std::unique_ptr<web::HttpServer>> serve_http(const std::string& address,
+                                                    std::shared_ptr<telemetry::MetricsSink> sink) {
+  if (address.empty() || address == "none") return nullptr;
+  web::HttpServerOptions options;
+  auto colon = address.rfind(':');
+  auto port = colon == address.npos ? std::nullopt : parse_port(address.substr(colon + 1));
+  if (!port)
+    return fail(Errc::invalid, fmt::format("serve.http is '{}': that is no ADDRESS:PORT", address),
+                "for example 127.0.0.1:8000; none: no /metrics");
+  options.address = address.substr(0, colon);
+  options.port = *port;
+  auto server = web::serve_observability(std::move(sink), SPARKY_VERSION, options);
+  if (!server)
+    return fail(server.error().code, fmt::format("cannot serve /metrics: {}", server.error().message),
+                "another address: sparky serve --http 127.0.0.1:0; or none at all: --http none");
+  return server;
+}
+
 int serve_here(const Context& context, const fs::path& project, const ServeOptions& given, int ready_fd) {
-  auto opened = conductor::Conductor::open(daemon_options(project, given));
+  auto options = daemon_options(project, given);
+  options.metrics = std::make_shared<telemetry::MetricsSink>();
+  auto opened = conductor::Conductor::open(options);
   if (!opened) return report(opened.error());
+  auto at = given.http.empty() ? config::load(project).config.text("serve.http") : given.http;
+  auto http = serve_http(at, options.metrics);  // its thread leaves the signals to the loop
+  // Another project's daemon may have the usual port; what was asked for must be there.
+  bool asked = !given.http.empty() || config::load(project).config.value("serve.http").source != config::Source::initial;
+  if (!http && asked) return report(http.error());
+  if (!http) (void)report(http.error()), http = nullptr;
   auto addresses = listening(**opened);
+  if (*http) addresses["http"].push_back(fmt::format("http://{}:{}", at.substr(0, at.rfind(':')), (*http)->port()));
   if (ready_fd >= 0) {  // the parent, which started us, tells the user
     auto text = json_text(addresses);
     (void)!::write(ready_fd, text.data(), text.size());
@@ -158,6 +197,13 @@ int work_here(const Context& context, const WorkerOptions& given) {
       given.connect.empty() ? wire::project_address(find_project(context.project), "workers") : given.connect;
   options.name = given.name.empty() ? fmt::format("{}-{}", host, ::getpid()) : given.name;
   options.leases = given.leases;
+  bool generates = std::ranges::find(given.kinds, "generate") != given.kinds.end();
+  if (generates && given.command.empty() && given.models.empty())
+    for (auto& model : installed_models())
+      if (model.model_type == "checkpoint") options.models.push_back(model.name);
+  if (generates && given.command.empty() && options.models.empty())
+    return report({Errc::unavailable, "nothing here can generate: there is no model, or no sparky-sprite",
+                   "`sparky generate` says what is missing; --command gives a program of your own"});
   if (!given.idle.empty()) {
     auto idle = parse_duration(given.idle);
     if (!idle) return report(idle.error());
@@ -165,7 +211,7 @@ int work_here(const Context& context, const WorkerOptions& given) {
   }
   options.log = [](std::string_view line) { fmt::print(stderr, "worker: {}\n", printable(line)); };
   for (int s : {SIGTERM, SIGINT, SIGHUP}) ::signal(s, [](int) { worker_stop = true; });
-  auto ended = wire::work(options, conductor::exec_function(given.command), worker_stop);
+  auto ended = wire::work(options, worker_function(given.command), worker_stop);
   return ended ? done : report(ended.error());
 }
 
@@ -248,6 +294,7 @@ void add_serve_commands(CLI::App& app, Context& context) {
           },
           "end when nothing was asked and nothing was under way for so long")
       ->type_name("DURATION");
+  serve->add_option("--http", s->http, "where /metrics and /healthz are served")->type_name("HOST:PORT");
   serve->add_flag("--detach", s->detach, "go on in the background; returns once it listens");
   serve->footer(
       "Addresses default to `sparky config` (serve.req, …). Other machines need keys: sparky keys.\n"
@@ -258,14 +305,15 @@ void add_serve_commands(CLI::App& app, Context& context) {
   });
 
   auto w = std::make_shared<WorkerOptions>();
-  auto* worker = app.add_subcommand("worker", "Carry out jobs of a daemon, here or on another machine, by commands");
+  auto* worker = app.add_subcommand("worker", "Carry out jobs of a daemon, here or on another machine");
   worker->add_option("--connect", w->connect, "the daemon's workers address (default: this project's)")
       ->type_name("ADDR");
-  worker->add_option("--kind", w->kinds, "kinds of jobs that it does")->capture_default_str();
-  worker->add_option("--model", w->models, "models that it has (default: any)");
+  worker->add_option("--kind", w->kinds, "kinds of jobs that it does: exec, generate, snap, …; others with --command")
+      ->capture_default_str();
+  worker->add_option("--model", w->models, "models that it has (default: any; of generate those installed here)");
   worker->add_option("--command", w->command,
                      "what carries a job out (sh -c; the request on its input, results into $SPARKY_OUTPUT); default: "
-                     "the job's own \"command\"");
+                     "what the kind says; of exec the job's own \"command\"");
   worker->add_option("--name", w->name, "its name, the same after a restart (default: HOST-PID)");
   worker->add_option("--leases", w->leases, "jobs at once")->capture_default_str()->check(CLI::Range(1, 1000));
   worker->add_option("--device", w->device, "what it runs on, for people to read")->capture_default_str();
@@ -274,7 +322,10 @@ void add_serve_commands(CLI::App& app, Context& context) {
       ->type_name("FILE");
   worker->add_option("--server-key", w->server_key, "the daemon's public key, if it is not in the key file")
       ->type_name("KEY");
-  worker->footer("Example:\n  sparky worker --kind exec --leases 4\n  sparky job submit --kind exec 'echo hello'");
+  worker->footer(
+      "The daemon starts a worker for generate, snap and the like by itself, and ends it when it was idle for "
+      "serve.worker_idle.\nExample:\n  sparky worker --kind exec --leases 4\n  sparky job submit --kind exec 'echo "
+      "hello'\n  sparky worker --kind generate --connect tcp://HOST:5558 --keys worker.json");
   worker->callback([&context, w] { context.exit = work_here(context, *w); });
   add_keys(app, context);
 }

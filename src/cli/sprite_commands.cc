@@ -15,11 +15,15 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "cli/await_job.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/door.h"
 #include "pixel/files.h"
+#include "studio/generate.h"
 #include "studio/sprite_process.h"
 #include "studio/sprite_request.h"
+#include "wire/client.h"
 #include "wire/fields.h"
 
 namespace sparky::cli {
@@ -31,7 +35,7 @@ struct GenerateOptions {
   std::string model = "sprite-32", out, from;
   std::vector<std::string> loras;
   std::optional<uint64_t> seed;
-  bool force = false;
+  bool force = false, detach = false;
 };
 
 volatile std::sig_atomic_t interrupt_asked = 0;
@@ -50,20 +54,6 @@ Result<studio::LoraChoice> parse_lora(const std::string& text) {
   }
   choice.path = fs::absolute(choice.path).string();
   return choice;
-}
-
-std::string slug(std::string_view prompt) {
-  std::string out;
-  for (char c : lower(prompt)) {
-    if (std::isalnum(static_cast<unsigned char>(c))) {
-      out += c;
-    } else if (!out.empty() && out.back() != '-') {
-      out += '-';
-    }
-    if (out.size() >= 40) break;
-  }
-  while (!out.empty() && out.back() == '-') out.pop_back();
-  return out.empty() ? "sprite" : out;
 }
 
 // Where picture `i` of `count` goes: FILE.png, or FILE-1.png, FILE-2.png …
@@ -101,26 +91,69 @@ Result<GenerateOptions> complete(GenerateOptions o) {
   for (auto* path : {&r.init, &r.mask}) {
     if (!path->empty()) *path = fs::absolute(*path).string();
   }
-  if (o.out.empty()) o.out = fmt::format("outputs/{}-{}.png", slug(r.prompt), r.seed);
+  if (o.out.empty()) o.out = fmt::format("outputs/{}-{}.png", studio::slug(r.prompt), r.seed);
   if (lower(fs::path(o.out).extension().string()) != ".png") {
     return fail(Errc::invalid, fmt::format("-o {}: sprites are written as .png", o.out),
                 "name a file that ends in .png");
   }
   SPARKY_TRY(studio::check(r));
-  // A model in a folder that moved since the picture was made is looked for by its name.
-  auto dir = studio::find_model(o.model);
-  if (!dir && !o.from.empty()) dir = studio::find_model(fs::path(o.model).filename().string());
-  if (!dir) return std::unexpected(dir.error());
-  r.model = dir->string();
   return o;
 }
 
-Error worker_error(const Json& event) {
-  Error e{Errc::internal, event.value("message", "sparky-sprite failed"), event.value("help", "")};
-  auto code = event.value("code", "");
-  if (code == "invalid") e.code = Errc::invalid;
-  if (code == "cancelled") e.code = Errc::cancelled;
-  return e;
+// The name of a model that is installed here or may be where the daemon's workers are; none if it is another folder.
+std::optional<std::string> named_model(const std::string& model) {
+  auto name = fs::path(model).filename().string();
+  if (!fs::is_directory(model)) return name;
+  auto installed = studio::find_model(name);
+  std::error_code ec;
+  return installed && fs::equivalent(*installed, model, ec) ? std::optional(name) : std::nullopt;
+}
+
+void show_warnings(const Json& warnings) {
+  for (const auto& w : warnings) fmt::print(stderr, "sparky: warning: {}\n", printable(w.get<std::string>()));
+}
+
+// `told`: what made them, beside the pictures themselves.
+void show_pictures(const Json& pictures, Json told, const Context& context) {
+  if (!context.json) {
+    for (auto& p : pictures) fmt::print("{} (seed {})\n", p["path"].get<std::string>(), p["seed"].get<uint64_t>());
+    return;
+  }
+  told["pictures"] = pictures;
+  std::cout << json_text(told) << "\n";
+}
+
+// As a job of the daemon: its worker has the model loaded already, and the job is done even if this process is not
+// there any more.
+Status generate_by_daemon(const GenerateOptions& o, const std::string& model, wire::Client& client,
+                          const Context& context) {
+  auto request = o.request;
+  request.model = model;
+  wire::SubmitJob job{.kind = "generate", .model = model, .request = wire::document(studio::to_json(request))};
+  SPARKY_ASSIGN(auto id, submit_job(client, job));
+  if (o.detach) {
+    if (context.json)
+      fmt::print("{}\n", json_text(Json{{"job", id}}));
+    else
+      fmt::print("{}\n", id);
+    return {};
+  }
+  std::signal(SIGINT, [](int) { interrupt_asked = 1; });
+  SPARKY_ASSIGN(auto done, await_job(client, id, isatty(2) && !context.json, [] { return interrupt_asked != 0; }));
+  auto result = done.value("result", Json::object());
+  show_warnings(result.value("warnings", Json::array()));
+  auto paths = result.value("image_paths", Json::array({result.value("image_path", "")}));
+  Json pictures = Json::array();
+  for (int i = 0; i < request.count && size_t(i) < paths.size(); ++i) {
+    SPARKY_ASSIGN(auto png, read_file(paths[size_t(i)].get<std::string>()));
+    auto path = output_path(o.out, i, request.count);
+    SPARKY_TRY(write_file_atomic(path, png, {.sync = false}));
+    pictures.push_back({{"path", path.string()}, {"seed", result["seeds"].at(size_t(i))}});
+  }
+  Json told{{"job", id}};
+  for (auto key : {"warnings", "model_hash", "device", "seconds"}) told[key] = result.value(key, Json());
+  show_pictures(pictures, std::move(told), context);
+  return {};
 }
 
 void show_progress(const Json& e) {
@@ -129,13 +162,13 @@ void show_progress(const Json& e) {
              human(Duration(e.value("eta_ms", int64_t(0)))));
 }
 
-Status generate(const GenerateOptions& given, Context& context) {
-  SPARKY_ASSIGN(auto o, complete(given));
+Status generate_here(GenerateOptions o, const Context& context) {
   auto& r = o.request;
-  for (int i = 0; i < r.count && !o.force; ++i) {
-    auto path = output_path(o.out, i, r.count);
-    if (fs::exists(path)) return fail(Errc::exists, path.string() + " is there already", "--force replaces it");
-  }
+  // A model in a folder that moved since the picture was made is looked for by its name.
+  auto dir = studio::find_model(o.model);
+  if (!dir && !o.from.empty()) dir = studio::find_model(fs::path(o.model).filename().string());
+  if (!dir) return std::unexpected(dir.error());
+  r.model = dir->string();
   SPARKY_ASSIGN(auto worker, studio::SpriteProcess::start());
   std::signal(SIGINT, [](int) { interrupt_asked = 1; });
   SPARKY_TRY(worker.send({{"op", "generate"}, {"id", 1}, {"request", studio::to_json(r)}}));
@@ -149,30 +182,38 @@ Status generate(const GenerateOptions& given, Context& context) {
     }
     if (kind == "progress" && live) show_progress(event);
     if (kind != "progress" && live) fmt::print(stderr, "\r\033[K");
-    if (kind == "error") return std::unexpected(worker_error(event));
+    if (kind == "error") return std::unexpected(studio::error_of(event));
     if (kind != "result") continue;
-    Json files = Json::array();
-    for (const auto& w : event.value("warnings", Json::array())) {
-      fmt::print(stderr, "sparky: warning: {}\n", printable(w.get<std::string>()));
-    }
-    int i = 0;
+    show_warnings(event.value("warnings", Json::array()));
+    Json pictures = Json::array();
     for (const auto& p : event.value("pictures", Json::array())) {
       SPARKY_ASSIGN(std::string png, wire::from_base64(p.value("png", "")));
-      auto path = output_path(o.out, i++, r.count);
+      auto path = output_path(o.out, int(pictures.size()), r.count);
       SPARKY_TRY(write_file_atomic(path, png, {.sync = false}));
-      files.push_back({{"path", path.string()}, {"seed", p.value("seed", uint64_t(0))}});
-      if (!context.json) fmt::print("{} (seed {})\n", path.string(), p.value("seed", uint64_t(0)));
+      pictures.push_back({{"path", path.string()}, {"seed", p.value("seed", uint64_t(0))}});
     }
-    if (context.json) {
-      std::cout << json_text(Json{{"pictures", files},
-                                  {"warnings", event["warnings"]},
-                                  {"model_hash", event["model_hash"]},
-                                  {"device", event["device"]},
-                                  {"seconds", event["seconds"]}})
-                << "\n";
-    }
+    event.erase("event"), event.erase("id");
+    show_pictures(pictures, std::move(event), context);
     return {};
   }
+}
+
+Status generate(const GenerateOptions& given, const Context& context) {
+  SPARKY_ASSIGN(auto o, complete(given));
+  if (o.detach && !given.out.empty())
+    return fail(Errc::invalid, "-o goes with waiting; a detached job leaves its picture in outputs/jobs/ID/",
+                "leave out one of the two; `sparky job show ID` names the file");
+  for (int i = 0; i < o.request.count && !o.force && !o.detach; ++i) {
+    auto path = output_path(o.out, i, o.request.count);
+    if (fs::exists(path)) return fail(Errc::exists, path.string() + " is there already", "--force replaces it");
+  }
+  auto model = named_model(o.model);
+  auto client = connect(context);
+  if (model && client && can_do(*client, "generate")) return generate_by_daemon(o, *model, *client, context);
+  if (o.detach)
+    return fail(Errc::unavailable, "no daemon is running that can generate with this model",
+                "`sparky serve --detach` starts one; it works with the models that `sparky models` lists");
+  return generate_here(std::move(o), context);
 }
 
 void add_generate(CLI::App& app, Context& context) {
@@ -198,7 +239,9 @@ void add_generate(CLI::App& app, Context& context) {
   cmd->add_option("--model", o->model, "a model's name or folder")->capture_default_str();
   cmd->add_option("--from", o->from, "repeat what made this PNG (a prompt, --seed, -o go over it)");
   cmd->add_flag("--force", o->force, "replace files that are there");
+  cmd->add_flag("--detach", o->detach, "leave it to the daemon and return at once; prints the job's id");
   cmd->footer(
+      "While a daemon runs (sparky serve) it is a job of its queue; without one it is done here.\n"
       "Examples: sparky generate \"a red dragon\" -o dragon.png\n"
       "          sparky generate \"elf, green hood, bow\" --count 4 --seed 7 --size 256 -o elf.png\n"
       "          sparky generate --from dragon.png -o again.png");

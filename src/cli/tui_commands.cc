@@ -26,7 +26,7 @@ Status ensure_daemon(const std::filesystem::path& project) {
   if (!started) return std::unexpected(started.error());
   if (started->ok()) return {};
   // Its usual ports may belong to another project's daemon: the project's own sockets serve the studio.
-  started = run_program({self, "serve", "--detach", "--idle-exit", "2m", "--project", project.string(), "--req", "none",
+  started = run_program({self, "serve", "--detach", "--idle-exit", "2m", "--project", project.string(), "--req", "none", "--http", "none",
                          "--pub", "none", "--events", "none", "--workers", "none"});
   if (!started) return std::unexpected(started.error());
   if (started->ok()) return {};

@@ -50,17 +50,21 @@ double seconds_between(Time from, Time to) { return double((to - from).count()) 
 void Loop::act(Turn turn) {
   if (!turn.facts.empty()) {
     ++commits_;
-    commit_ms_max_ =
-        std::max(commit_ms_max_, std::chrono::duration<double, std::milli>(Clock::now() - turn.begun).count());
+    auto took = Clock::now() - turn.begun;
+    commit_ms_max_ = std::max(commit_ms_max_, std::chrono::duration<double, std::milli>(took).count());
+    meter_->committed(turn.facts, took);
   }
   auto frames = ledger_->committed(turn.facts);
   for (auto& asker : turn.askers)
-    if (!asker->answered) answer(*asker, desk_->settle(asker->asked, asker->ordered, asker->replies));
+    if (!asker->answered)
+      answer(*asker, asker->known ? *asker->known : desk_->settle(asker->asked, asker->ordered, asker->replies));
   for (auto& [then, replies] : turn.then) then(replies);
   for (auto& effect : turn.effects) do_effect(effect);
   if (!turn.forget.empty()) executor_->forget(turn.forget);
-  for (auto& frame : frames)
+  for (auto& frame : frames) {
     for (auto& bound : events_) bound.publish(frame);
+    meter_->sent("events", "event");
+  }
   if (!frames.empty()) beat_ = Clock::now();
   for (auto& fact : turn.facts) publish(fact);
 }
@@ -191,6 +195,7 @@ void Loop::publish(const Fact& fact) {
 void Loop::tell(const wire::Update& update) {
   auto frame = wire::encode(update);
   for (auto& bound : updates_) bound.publish(frame);
+  meter_->sent("updates", std::visit([](auto& message) { return message.type; }, update));
 }
 
 void Loop::heartbeat() {
@@ -231,6 +236,8 @@ void Loop::leave_when_idle() {
 
 void Loop::answer(Asker& asker, const wire::Reply& reply) {
   asker.answered = true;
+  meter_->sent("requests", wire::type_of(reply));
+  meter_->answered(wire::type_of(asker.asked.body), Clock::now() - asker.arrived);
   send(asker.route, wire::encode(reply, asker.asked.envelope.request_id));
 }
 
@@ -241,6 +248,7 @@ void Loop::say(std::string_view line) const {
 
 Json Loop::inspect() const {
   return {{"executor", {{"available", trouble_.empty()}, {"trouble", trouble_}}},
+          {"local_workers", local_workers_->describe()},
           {"journal", {{"commits", commits_}, {"commit_ms_max", commit_ms_max_}}},
           {"requests", requests_seen_}};
 }

@@ -12,7 +12,21 @@
 #include "executors/executor.h"
 #include "wire/client.h"
 
+namespace sparky::telemetry {
+class MetricsSink;
+}
+
 namespace sparky::conductor {
+
+// A program that carries out jobs, which the daemon starts when one waits that it can do.
+struct WorkerProgram {
+  std::string name;                                  // a short word: its worker is called local-NAME
+  std::vector<std::string> kinds;                    // of jobs
+  std::vector<std::string> argv;                     // `--name NAME` is added
+  std::function<std::vector<std::string>()> models;  // that it has now; none: its jobs need no model
+  // Why a request of its kinds would fail, known before it is queued. Quick: called from the loop. May be empty.
+  std::function<Status(std::string_view kind, const Json& request)> check;
+};
 
 struct Options {
   std::filesystem::path project;
@@ -29,6 +43,8 @@ struct Options {
   // What answers the requests about gallery, comparisons and models; may be empty. On a thread of its own.
   std::function<wire::Reply(const wire::Request&)> studio;
   Duration idle_exit{0};  // ends when for so long nothing was asked and nothing was under way; 0: never
+  std::vector<WorkerProgram> programs;
+  std::shared_ptr<telemetry::MetricsSink> metrics;  // fed by the loop; may be null
   // For tests: another time of day, another executor than the local one.
   std::function<Time()> wall_clock = now;
   std::function<Result<std::unique_ptr<executors::Executor>>()> executor;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "conductor/conductor.h"
 #include "conductor/ledger.h"
 #include "engine/input.h"
 #include "wire/messages.h"
@@ -17,7 +18,7 @@ struct Surroundings {
   std::function<Json()> inspect;                     // the daemon's own figures; may be empty
   std::function<std::vector<wire::Model>()> models;  // what generate can ask for; may be empty
   wire::Document addresses;                          // of its sockets
-  std::vector<std::string> kinds;                    // of jobs that workers can be started for
+  std::vector<WorkerProgram> programs;               // that workers can be started of
   Time started{};
 };
 
@@ -39,6 +40,10 @@ class Desk {
   static bool needs_disk(const wire::Request& request);
   // The answer to a request that only looks.
   wire::Reply look(const wire::Request& request, Time now);
+  // The answer to a request whose idempotency key is known already: nothing is to be done for it.
+  std::optional<wire::Reply> answered(const wire::Asked& asked) const;
+  // What remembers that answer: for a request with a key that was done.
+  std::optional<engine::Input> keep(const wire::Asked& asked, const wire::Reply& reply) const;
   // The inputs of a request that acts, in order. An error is the answer.
   Result<Ordered> order(const wire::Asked& asked);
   // The answer to it, once what the engine said is on disk: one reply for each input, up to the first refusal.
@@ -50,7 +55,9 @@ class Desk {
   friend struct Order;
   // What jobs can ask for: what is installed, and what the workers that are connected have.
   std::vector<wire::Model> models() const;
-  Status somebody_can(const std::string& kind) const;
+  // Whether a job can be done at all, here and now: somebody is there for it, or can be started, and does not refuse
+  // it.
+  Status can_be_done(const engine::JobSpec& spec) const;
 
   Ledger& ledger_;
   const engine::State& state_;

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "conductor/attempts.h"
 #include "conductor/desk.h"
+#include "conductor/local_workers.h"
 #include "engine/view.h"
 
 namespace sparky::conductor {
@@ -233,13 +234,32 @@ std::vector<wire::Model> Desk::models() const {
   return all;
 }
 
-Status Desk::somebody_can(const std::string& kind) const {
-  auto has = [&](const std::vector<std::string>& kinds) { return std::ranges::find(kinds, kind) != kinds.end(); };
-  bool found = has(around_.kinds);
-  for (auto& [id, worker] : state_.workers) found = found || has(worker.spec.kinds);
-  if (found) return {};
-  return fail(Errc::unavailable, fmt::format("no worker is connected that can do '{}'", kind),
-              fmt::format("start one: sparky worker --kind {}", kind));
+Status Desk::can_be_done(const engine::JobSpec& spec) const {
+  auto has = [](const std::vector<std::string>& all, const std::string& one) {
+    return std::ranges::find(all, one) != all.end();
+  };
+  bool kind = false;
+  for (auto& [id, worker] : state_.workers) {
+    auto& w = worker.spec;
+    kind = kind || has(w.kinds, spec.kind);
+    bool model = spec.model.empty() || w.models.empty() || has(w.models, spec.model);
+    // Not if it is one of ours, which is asked below.
+    bool ours = std::ranges::any_of(around_.programs, [&](auto& p) { return local_worker_name(p) == w.name; });
+    if (!ours && model && has(w.kinds, spec.kind) && w.memory >= spec.memory) return {};
+  }
+  for (auto& program : around_.programs) {
+    if (!has(program.kinds, spec.kind)) continue;
+    kind = true;
+    if (!spec.model.empty() && program.models && !has(program.models(), spec.model)) continue;
+    if (!program.check) return {};
+    SPARKY_ASSIGN(auto request, parse_json(spec.request));
+    return program.check(spec.kind, request);
+  }
+  if (kind && !spec.model.empty())
+    return fail(Errc::not_found, fmt::format("nobody here has the model '{}'", spec.model),
+                "`sparky models` and list_models name those there are");
+  return fail(Errc::unavailable, fmt::format("no worker is connected that can do '{}'", spec.kind),
+              fmt::format("start one: sparky worker --kind {}", spec.kind));
 }
 
 }  // namespace sparky::conductor

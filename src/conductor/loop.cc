@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -40,6 +41,14 @@ bool ready(int fd) {
   return ::poll(&p, 1, 0) == 1;
 }
 
+// Each client is a connection or two.
+void raise_file_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = std::max(limit.rlim_cur, std::min<rlim_t>(limit.rlim_max, 65'536));
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 // As many as are configured, or as a run that is still going on asks for.
 unsigned slots_of(const Options& options, const engine::State& state) {
   auto slots = options.slots ? options.slots : std::max(1u, std::thread::hardware_concurrency());
@@ -70,9 +79,12 @@ Result<std::unique_ptr<Loop>> Loop::open(Options options) {
     SPARKY_ASSIGN(loop->executor_, executors::connect_or_start({.directory = loop->ledger_->directory() / "warden",
                                                                 .slots = slots_of(o, loop->ledger_->state())}));
   }
+  raise_file_limit();  // after the warden, so that attempts do not inherit it
+  loop->local_workers_.emplace(*loop->ledger_, o.programs);
+  loop->meter_.emplace(*loop->ledger_, o.metrics);
   loop->aside_.emplace(loop->ledger_->project(), o.studio);
   SPARKY_TRY(loop->open_sockets());
-  Surroundings around{.facts = o.facts, .models = o.models, .started = loop->clock_.now()};
+  Surroundings around{.facts = o.facts, .models = o.models, .programs = o.programs, .started = loop->clock_.now()};
   around.inspect = [l = loop.get(), host = HostLoad()]() mutable {
     auto all = l->inspect();
     all["host"] = host.now();
@@ -156,8 +168,12 @@ Status Loop::run() {
     heartbeat();
     write_statuses();
     leave_when_idle();
+    local_workers_->tick(*executor_);
+    meter_->turn(trouble_.empty());
     executor_->flush();
   }
+  local_workers_->dismiss(*executor_);
+  executor_->flush();
   journal::Batch last;
   if (ledger_->newest()) ledger_->add_snapshot(last, ledger_->newest(), 1000);
   return last.empty() ? Status{} : ledger_->journal().commit(std::move(last));
@@ -273,6 +289,7 @@ void Loop::take(Arrived arrived) {
   asker->route = std::move(arrived.route);
   asker->arrived = Clock::now();
   auto asked = wire::parse_request(arrived.body);
+  meter_->received("requests", asked ? wire::type_of(asked->body) : "invalid");
   if (!asked) return answer(*asker, error_reply(asked.error()));
   asker->asked = std::move(*asked);
   auto& request = asker->asked.body;
@@ -321,8 +338,15 @@ void Loop::answer_late() {
   for (auto& waiting : waiting_) tell(waiting.asker);
 }
 
+// A worker whose process has ended need not be waited for.
+void Loop::take_local_worker(const executors::ExecutorEvent& event) {
+  if (auto gone = local_workers_->take(event, *executor_))
+    waiting_.push_back({{engine::WorkerLeave{*gone, "its process has ended"}}, nullptr, {}, {}});
+}
+
 void Loop::take(const executors::ExecutorEvent& event) {
   using Kind = executors::ExecutorEvent::Kind;
+  if (LocalWorkers::is_one(event.id)) return take_local_worker(event);
   auto id = attempt_number(event.id);
   auto* attempt = ledger_->state().attempt(id);
   bool ours = attempt && attempt_name(*attempt) == event.id;
@@ -406,6 +430,8 @@ Status Loop::decide() {
 void Loop::decide(Waiting& waiting, Turn& turn, Time t) {
   auto& asker = waiting.asker;
   if (asker && waiting.inputs.empty()) {
+    asker->known = desk_->answered(asker->asked);
+    if (asker->known) return turn.askers.push_back(asker);
     auto ordered = desk_->order(asker->asked);
     if (!ordered) {
       asker->replies.push_back(std::unexpected(ordered.error()));
@@ -418,14 +444,18 @@ void Loop::decide(Waiting& waiting, Turn& turn, Time t) {
   }
   if (asker) turn.askers.push_back(asker);
   Workers::Replies replies;
-  for (auto& input : waiting.inputs) {
+  auto give = [&](const engine::Input& input) {
     auto decided = ledger_->engine().decide(input, t);
     for (auto& event : decided.events) turn.facts.push_back(ledger_->add(turn.batch, std::move(event)));
     turn.effects.insert(turn.effects.end(), decided.effects.begin(), decided.effects.end());
-    bool refused = !decided.reply;
-    replies.push_back(std::move(decided.reply));
-    if (refused) break;
+    return std::move(decided.reply);
+  };
+  for (auto& input : waiting.inputs) {
+    replies.push_back(give(input));
+    if (!replies.back()) break;
   }
+  if (asker && !asker->asked.envelope.key.empty())
+    if (auto keep = desk_->keep(asker->asked, desk_->settle(asker->asked, asker->ordered, replies))) (void)give(*keep);
   if (waiting.then) turn.then.emplace_back(std::move(waiting.then), replies);
   if (asker) asker->replies = std::move(replies);
   if (!waiting.exit_of.empty()) turn.forget.push_back(waiting.exit_of);

@@ -11,6 +11,8 @@
 #include "conductor/conductor.h"
 #include "conductor/desk.h"
 #include "conductor/ledger.h"
+#include "conductor/local_workers.h"
+#include "conductor/meter.h"
 #include "conductor/sockets.h"
 #include "conductor/workers.h"
 
@@ -34,6 +36,7 @@ class Loop final : public Conductor {
     Clock::time_point arrived;
     bool answered = false;
     Ordered ordered;
+    std::optional<wire::Reply> known;  // its key was seen before
     std::vector<Result<engine::Reply>> replies;
   };
   // An input that waits to be decided; `asker` is who gets the reply, if anybody.
@@ -72,6 +75,7 @@ class Loop final : public Conductor {
   void gather();
   void take(Arrived arrived);
   void take(const executors::ExecutorEvent& event);
+  void take_local_worker(const executors::ExecutorEvent& event);
   void look_again();
   Status decide();
   void decide(Waiting& waiting, Turn& turn, Time now);
@@ -104,6 +108,8 @@ class Loop final : public Conductor {
   std::optional<Gate> gate_;
   std::optional<Workers> workers_;
   std::optional<Aside> aside_;
+  std::optional<LocalWorkers> local_workers_;
+  std::optional<Meter> meter_;
   Fd wake_, signal_;
 
   std::deque<Waiting> waiting_;

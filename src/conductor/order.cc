@@ -5,6 +5,7 @@
 #include <ranges>
 
 #include "base/diagnostic.h"
+#include "base/hash.h"
 #include "conductor/desk.h"
 #include "conductor/spawn.h"
 #include "engine/view.h"
@@ -41,6 +42,10 @@ Ordered just(Input input) { return {{std::move(input)}, {}}; }
 
 constexpr size_t id_max = 200, prompt_max = 20'000, request_max = 1 << 20, queue_max = 1'000'000,
                  client_jobs_max = 200'000;
+
+std::string digest_of(const wire::Request& request) {
+  return sha256_hex(wire::encode(request, {}, wire::Encoding::json));
+}
 
 template <class Enum>
 Result<Enum> word(std::string_view text, std::initializer_list<Enum> all, std::string_view field) {
@@ -181,30 +186,23 @@ struct Order {
                        {JobPriority::urgent, JobPriority::high, JobPriority::normal, JobPriority::low}, "priority"));
     if (r.kind.empty()) return fail(Errc::invalid, "field 'kind' is empty");
     SPARKY_TRY(limits(r.id, r.request));
-    if (!state.job(r.id)) SPARKY_TRY(desk.somebody_can(r.kind));
     if (!(r.timeout_s >= 0 && r.timeout_s < 1e9)) return fail(Errc::invalid, "field 'timeout_s' is out of range");
     spec.after = r.after;
     spec.retries = r.retries;
     spec.timeout = Duration(int64_t(r.timeout_s * 1000));
     spec.memory = r.memory_bytes;
     spec.client = who;
+    if (!state.job(r.id)) SPARKY_TRY(desk.can_be_done(spec));
     return just(engine::SubmitJob{std::move(spec)});
   }
   Result<Ordered> operator()(const wire::Generate& r) {
-    if (r.id.empty() || !state.job(r.id)) {  // a repeated request gets its reply, whoever is there now
-      auto known = desk.models();
-      auto same = [&](const wire::Model& m) { return m.name == r.model; };
-      if (std::ranges::none_of(known, same))
-        return fail(Errc::not_found, fmt::format("there is no model '{}'", r.model),
-                    "list_models names those there are");
-      SPARKY_TRY(desk.somebody_can("generate"));
-    }
     engine::JobSpec spec{.id = r.id, .kind = "generate", .model = r.model};
     SPARKY_TRY(limits(r.id, nullptr));
     SPARKY_TRY(sizes(r));
     // The request as it came, so that nothing of it is dropped on the way to the worker.
     spec.request = wire::encode(wire::Request(r), {}, wire::Encoding::json);
     spec.client = who;
+    if (!state.job(r.id)) SPARKY_TRY(desk.can_be_done(spec));  // a repeated one gets its reply, whoever is there now
     return just(engine::SubmitJob{std::move(spec)});
   }
   Result<Ordered> operator()(const wire::Cancel& r) { return just(engine::CancelJob{r.job_id, who}); }
@@ -234,6 +232,28 @@ struct Order {
 };
 
 Result<Ordered> Desk::order(const wire::Asked& asked) { return std::visit(Order{*this, asked.envelope}, asked.body); }
+
+std::optional<wire::Reply> Desk::answered(const wire::Asked& asked) const {
+  if (asked.envelope.key.size() > id_max)
+    return refusal(asked.body, {Errc::invalid, fmt::format("field 'key' has more than {} bytes", id_max), ""});
+  auto* kept = asked.envelope.key.empty() ? nullptr : state_.kept_reply(asked.envelope.key);
+  if (!kept) return std::nullopt;
+  if (kept->digest != digest_of(asked.body))
+    return refusal(asked.body,
+                   {Errc::exists, fmt::format("the key '{}' belongs to another request", asked.envelope.key),
+                    "take a new key for each request, and the same one only to repeat it"});
+  auto json = parse_json(kept->reply);
+  auto reply = json ? wire::decode_reply(*json) : std::unexpected(json.error());
+  return reply ? std::move(*reply) : error_reply(reply.error());
+}
+
+std::optional<engine::Input> Desk::keep(const wire::Asked& asked, const wire::Reply& reply) const {
+  // A run knows its own key, for as long as it is there.
+  if (asked.envelope.key.empty() || std::holds_alternative<wire::StartRun>(asked.body)) return std::nullopt;
+  if (std::holds_alternative<wire::ErrorReply>(reply) || std::holds_alternative<wire::JobError>(reply))
+    return std::nullopt;  // nothing was done, so it may be tried again
+  return engine::KeepReply{asked.envelope.key, digest_of(asked.body), wire::encode(reply, {}, wire::Encoding::json)};
+}
 
 wire::Reply refusal(const wire::Request& request, const Error& error) {
   auto about_job = [&](const std::string& id) { return wire::JobError{id, error.text()}; };

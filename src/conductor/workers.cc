@@ -243,7 +243,7 @@ Result<std::string> Workers::keep(const wire::WorkerFile& file, const engine::Jo
                file.name.find_first_of(std::string_view("/\0", 2)) == file.name.npos;
   if (!plain) return fail(Errc::denied, fmt::format("the worker's file name '{}' is no plain file name", file.name));
   auto path = outputs / kind / component(job.spec.id) / file.name;
-  SPARKY_TRY(write_file_atomic(path, file.data.data));
+  SPARKY_TRY(write_file_atomic(path, file.data.data, {.sync = kind == "jobs"}));  // a preview may be lost
   return path.string();
 }
 

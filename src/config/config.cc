@@ -23,6 +23,9 @@ constexpr Setting table[] = {
     {"serve.req", Kind::text, "tcp://127.0.0.1:5555", "Where `sparky serve` takes requests.", 0, 0},
     {"serve.pub", Kind::text, "tcp://127.0.0.1:5556", "Where it publishes the compatible updates.", 0, 0},
     {"serve.events", Kind::text, "tcp://127.0.0.1:5557", "Where it publishes the full event stream.", 0, 0},
+    {"serve.http", Kind::text, "127.0.0.1:8000", "Where /metrics and /healthz are served; none: nowhere.", 0, 0},
+    {"serve.worker_idle", Kind::duration, "10m", "How long a worker that the daemon started waits for another job.", 0,
+     0},
     {"serve.workers", Kind::text, "", "Where workers on other machines connect; empty: local ones only.", 0, 0},
 };
 

@@ -319,6 +319,15 @@ class Applier {
     worker.id = e.worker;
     worker.spec = e.spec;
   }
+  void operator()(const RequestKept& e) {
+    if (auto known = s.kept_keys.find(e.key); known != s.kept_keys.end()) s.kept.erase(known->second);
+    uint64_t id = s.kept.empty() ? 1 : s.kept.rbegin()->first + 1;
+    s.kept.emplace(id, e);
+    s.kept_keys[e.key] = id;
+    if (s.kept.size() <= kept_max) return;
+    s.kept_keys.erase(s.kept.begin()->second.key);
+    s.kept.erase(s.kept.begin());
+  }
   void operator()(const WorkerLeft& e) {
     auto* worker = find(s.workers, e.worker);
     if (worker && worker->leases.empty()) s.workers.erase(e.worker);

@@ -240,12 +240,12 @@ Status get_run(Reader& reader, const Json& j, Run& run) {
 
 std::string write(const State& s, bool with_plans) {
   Writer w;
-  w.array(18);
+  w.array(19);
   w(state_format, s.clock, s.slots, s.ahead, s.next_run, s.next_attempt, s.next_job, s.next_worker, s.next_decision,
     s.next_escalation);
   w.array(s.runs.size());
   for (auto& [id, run] : s.runs) put_run(w, run, with_plans);
-  w(s.attempts, s.decisions, s.escalations, s.jobs, s.workers, s.measured, s.queue_paused);
+  w(s.attempts, s.decisions, s.escalations, s.jobs, s.workers, s.measured, s.queue_paused, s.kept);
   return std::move(w.out);
 }
 
@@ -289,7 +289,7 @@ std::string encode(const State& state) { return write(state, true); }
 
 Result<State> decode_state(std::string_view bytes) {
   SPARKY_ASSIGN(Json j, parse_msgpack(bytes, {.bytes = size_t{4} << 30, .values = size_t{1} << 30}));
-  if (!j.is_array() || j.size() < 18) return corrupt("a state is an array of 18 values");
+  if (!j.is_array() || j.size() < 18) return corrupt("a state is an array of at least 18 values");
   Reader reader;
   State s;
   int format = 0;
@@ -307,7 +307,7 @@ Result<State> decode_state(std::string_view bytes) {
     RunId id = run.id;
     s.runs.emplace(id, std::move(run));
   }
-  reader.fields(j, 11, s.attempts, s.decisions, s.escalations, s.jobs, s.workers, s.measured, s.queue_paused);
+  reader.fields(j, 11, s.attempts, s.decisions, s.escalations, s.jobs, s.workers, s.measured, s.queue_paused, s.kept);
   if (!reader.misfit.empty()) return corrupt("state: " + reader.misfit);
   SPARKY_TRY(check(s));
   rebuild(s);

@@ -240,12 +240,21 @@ struct WorkerLeft {
   SPARKY_FIELDS(worker, note)
 };
 
+// --- requests ---
+// A request that came with an idempotency key was done: the same key again gets the same reply, and nothing is done.
+struct RequestKept {
+  std::string key;
+  std::string digest;  // of the request: another one with this key is refused
+  std::string reply;   // opaque to the engine
+  SPARKY_FIELDS(key, digest, reply)
+};
+
 // The order is part of the journal's format: append only.
-using EventBody =
-    std::variant<RunCreated, PlanUpdated, OptionsSet, HaltSet, RunSettled, RunArchived, SlotsSet, NodeStaged, NodeReset,
-                 CriterionJudged, DecisionOpened, DecisionClosed, EscalationOpened, EscalationClosed, AttemptAssigned,
-                 LeaseGranted, AttemptStarted, AttemptProgressed, AttemptCancelling, AttemptRecalling, AttemptRecalled,
-                 AttemptEnded, JobSubmitted, JobStaged, JobsCleared, QueuePaused, WorkerJoined, WorkerLeft>;
+using EventBody = std::variant<RunCreated, PlanUpdated, OptionsSet, HaltSet, RunSettled, RunArchived, SlotsSet,
+                               NodeStaged, NodeReset, CriterionJudged, DecisionOpened, DecisionClosed, EscalationOpened,
+                               EscalationClosed, AttemptAssigned, LeaseGranted, AttemptStarted, AttemptProgressed,
+                               AttemptCancelling, AttemptRecalling, AttemptRecalled, AttemptEnded, JobSubmitted,
+                               JobStaged, JobsCleared, QueuePaused, WorkerJoined, WorkerLeft, RequestKept>;
 
 struct Event {
   Time at{};  // the engine's time: never before the event that came before it

@@ -126,12 +126,17 @@ struct WorkerLeave {  // it said goodbye, or was not heard of for too long
   std::string note;
 };
 
+// Remembers what was replied to a request with an idempotency key; the oldest are forgotten.
+struct KeepReply {
+  std::string key, digest, reply;
+};
+
 struct Tick {};  // time has passed: Engine::next_wakeup() has come
 
 using Input =
     std::variant<CreateRun, UpdatePlan, SetOptions, Pause, CancelRun, Resume, ArchiveRun, CancelNode, Retry, Skip,
                  Decide, CloseEscalation, SetSlots, ReportStarted, ReportProgress, ReportEnded, ReportRecalled,
-                 SubmitJob, CancelJob, RetryJob, ClearJobs, PauseQueue, WorkerJoin, WorkerLeave, Tick>;
+                 SubmitJob, CancelJob, RetryJob, ClearJobs, PauseQueue, WorkerJoin, WorkerLeave, KeepReply, Tick>;
 
 // An input that was accepted. A refusal is an Error whose `help` says what to do next.
 struct Reply {

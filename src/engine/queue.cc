@@ -111,6 +111,11 @@ Result<Reply> Step::operator()(const PauseQueue& input) {
   return Reply{};
 }
 
+Result<Reply> Step::operator()(const KeepReply& input) {
+  emit(RequestKept{input.key, input.digest, input.reply});
+  return Reply{};
+}
+
 Result<Reply> Step::operator()(const WorkerJoin& input) {
   if (input.spec.name.empty() || input.spec.kinds.empty())
     return fail(Errc::invalid, "a worker needs a name and what it can do", "send name and kinds");

@@ -58,6 +58,11 @@ const Attempt* State::attempt(AttemptId id) const {
   return it == attempts.end() ? nullptr : &it->second;
 }
 
+const RequestKept* State::kept_reply(const std::string& key) const {
+  auto it = kept_keys.find(key);
+  return it == kept_keys.end() ? nullptr : &kept.at(it->second);
+}
+
 const Job* State::job(const std::string& id) const {
   auto it = job_ids.find(id);
   if (it == job_ids.end()) return nullptr;

@@ -165,6 +165,8 @@ struct Measured {
   SPARKY_FIELDS(count, mean_ms)
 };
 
+inline constexpr size_t kept_max = 10'000;  // replies to requests with a key
+
 struct Timer {
   enum class Kind : uint8_t { backoff, attempt, job } kind = Kind::backoff;
   Time due{};
@@ -192,6 +194,7 @@ struct State {
   std::map<WorkerId, Worker> workers;
   std::map<std::pair<std::string, std::string>, Measured> measured;  // by kind and model of job
   bool queue_paused = false;
+  std::map<uint64_t, RequestKept> kept;  // in the order in which they came
 
   // Derived from the above; never encoded, made anew by rebuild().
   Pool pool;
@@ -199,11 +202,13 @@ struct State {
   std::set<std::pair<RunId, NodeId>> agenda;  // nodes that need a step of the engine, but no slot; empty between inputs
   std::set<Timer> timers;
   std::unordered_map<std::string, JobId> job_ids;
+  std::unordered_map<std::string, uint64_t> kept_keys;
   std::map<JobClass, std::set<std::pair<int64_t, JobId>>> job_queues;  // ready jobs, by rank; never an empty set
 
   const Run* run(RunId id) const;
   const Attempt* attempt(AttemptId id) const;
   const Job* job(const std::string& id) const;
+  const RequestKept* kept_reply(const std::string& key) const;
 };
 
 }  // namespace sparky::engine

@@ -46,6 +46,7 @@ class Step {
   Result<Reply> operator()(const RetryJob&);
   Result<Reply> operator()(const ClearJobs&);
   Result<Reply> operator()(const PauseQueue&);
+  Result<Reply> operator()(const KeepReply&);
   Result<Reply> operator()(const WorkerJoin&);
   Result<Reply> operator()(const WorkerLeave&);
   Result<Reply> operator()(const Tick&) { return Reply{}; }

@@ -197,6 +197,8 @@ void rebuild(State& state) {
   state.agenda.clear();
   state.timers.clear();
   state.job_ids.clear();
+  state.kept_keys.clear();
+  for (auto& [id, kept] : state.kept) state.kept_keys[kept.key] = id;
   state.job_queues.clear();
   state.slots_used = 0;
   for (auto& [id, run] : state.runs) {

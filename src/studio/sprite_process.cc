@@ -124,7 +124,26 @@ Status SpriteProcess::send(const Json& message) {
   return {};
 }
 
+Error error_of(const Json& event) {
+  Error e{Errc::internal, event.value("message", "sparky-sprite failed"), event.value("help", "")};
+  auto code = event.value("code", "");
+  if (code == "invalid") e.code = Errc::invalid;
+  if (code == "cancelled") e.code = Errc::cancelled;
+  return e;
+}
+
+void SpriteProcess::kill() {
+  if (pid_ > 0) ::kill(pid_, SIGKILL);
+}
+
 Result<Json> SpriteProcess::receive() {
+  for (;;) {
+    SPARKY_ASSIGN(auto event, receive(Duration(-1)));
+    if (event) return std::move(*event);
+  }
+}
+
+Result<std::optional<Json>> SpriteProcess::receive(Duration timeout) {
   for (;;) {
     if (auto end = buffer_.find('\n'); end != std::string::npos) {
       std::string line = buffer_.substr(0, end);
@@ -132,6 +151,8 @@ Result<Json> SpriteProcess::receive() {
       return parse_json(line, {.bytes = kMaxLine, .depth = 16});
     }
     if (buffer_.size() > kMaxLine) return fail(Errc::invalid, "sparky-sprite sent a line without end");
+    pollfd p{out_.get(), POLLIN, 0};
+    if (timeout.count() >= 0 && ::poll(&p, 1, int(timeout.count())) <= 0) return std::nullopt;
     char chunk[65536];
     ssize_t n = ::read(out_.get(), chunk, sizeof chunk);
     if (n < 0 && errno == EINTR) continue;

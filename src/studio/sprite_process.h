@@ -11,12 +11,14 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "base/time.h"
 
 namespace sparky::studio {
 
@@ -30,6 +32,9 @@ Result<std::filesystem::path> find_model(const std::string& name);
 // Where models are looked for by name: $SPARKY_MODELS, beside the program, in the source tree; the first wins.
 std::vector<std::filesystem::path> model_folders();
 
+// What an error event says.
+Error error_of(const Json& event);
+
 class SpriteProcess {
  public:
   static Result<SpriteProcess> start();
@@ -40,6 +45,9 @@ class SpriteProcess {
   Status send(const Json& message);
   // Waits for the next event. Errc::unavailable with the exit status when the program ended.
   Result<Json> receive();
+  // The same, but nothing if none comes in time.
+  Result<std::optional<Json>> receive(Duration timeout);
+  void kill();  // for one that does not listen; receive() then says how it ended
 
  private:
   SpriteProcess(pid_t pid, Fd in, Fd out) : pid_(pid), in_(std::move(in)), out_(std::move(out)) {}

@@ -88,7 +88,7 @@ Status check(const SpriteRequest& r) {
   auto in = [](auto v, auto low, auto high) { return v >= low && v <= high; };  // false for what is no number
   if (r.prompt.size() > 4096) return wrong("prompt", "at most 4096 bytes");
   if (r.negative.size() > 4096) return wrong("negative", "at most 4096 bytes");
-  if (!in(r.steps, 1, 200)) return wrong("steps", "1 to 200");
+  if (!in(r.steps, 1, 1000)) return wrong("steps", "1 to 1000");
   if (!in(r.cfg, 0.0, 30.0)) return wrong("cfg", "0 to 30");
   if (r.sampler != "euler" && r.sampler != "heun") return wrong("sampler", "\"euler\" or \"heun\"");
   if (!in(r.count, 1, 256)) return wrong("count", "1 to 256");

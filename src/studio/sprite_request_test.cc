@@ -38,7 +38,7 @@ TEST(SpriteRequest, NamesTheFieldThatIsWrong) {
   for (const auto& [change, message] : std::vector<Case>{
            {{{"size", 33}}, "field 'size' must be a multiple of 32 from 32 to 1024"},
            {{{"size", 2048}}, "field 'size'"},
-           {{{"steps", 0}}, "field 'steps' must be 1 to 200"},
+           {{{"steps", 0}}, "field 'steps' must be 1 to 1000"},
            {{{"steps", 1e300}}, "field 'steps' must be a whole number"},
            {{{"seed", -1}}, "field 'seed' must be a whole number ≥ 0"},
            {{{"colors", 1}}, "field 'colors'"},

@@ -294,6 +294,8 @@ void World::operate_jobs() {
     case 6:
       return take({ClearJobs{random_.percent(50) ? std::vector<std::string>{} : std::vector{id}}});
     case 7:
+      if (random_.percent(50))
+        return take({KeepReply{"key-" + std::to_string(random_.below(20)), std::to_string(random_.below(9)), "{}"}});
       return take({PauseQueue{random_.percent(50), "op"}});
   }
 }
