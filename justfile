@@ -33,6 +33,14 @@ sim *ARGS: (configure "release")
 kill *ARGS: build
     scripts/kill.py {{ARGS}}
 
+# kill daemon, warden and workers at random while jobs pour in: `./dev kill-jobs --jobs 5000 --kills 60`
+kill-jobs *ARGS: build
+    /usr/bin/python3 scripts/kill_jobs.py {{ARGS}}
+
+# traffic for some minutes, and whether the daemon's memory stays flat: `./dev soak 10`
+soak MINUTES="5": build
+    /usr/bin/python3 scripts/soak.py {{MINUTES}}
+
 # run every fuzzer for some seconds (libFuzzer, clang-19); what it finds lands in build/fuzz/found
 fuzz SECONDS="60":
     @command -v clang++-19 >/dev/null || { apt-get install -y -q clang-19 libclang-rt-19-dev || sudo apt-get install -y -q clang-19 libclang-rt-19-dev; }
@@ -82,6 +90,11 @@ bench-engine *ARGS: (configure "release")
 bench-tui: (configure "release")
     cmake --build --preset release -j {{jobs}} --target tui_bench
     build/release/bin/tui_bench
+
+# what asking the daemon costs beside bare libzmq and a bare sync: `./dev bench-daemon 5000 10000`
+bench-daemon *ARGS: build
+    cmake --build --preset release -j {{jobs}} --target daemon_bench
+    build/release/bin/daemon_bench build/release/bin/sparky {{ARGS}}
 
 # === Documentation ===
 

@@ -10,6 +10,7 @@ those clients.
 import os
 import sys
 import time
+from pathlib import Path
 
 import msgpack
 import zmq
@@ -56,6 +57,12 @@ def check(fields_of, message):
 
 
 class Tui:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.context.destroy(0)
+
     def __init__(self, req, pub):
         self.context = zmq.Context()
         self.req = self.context.socket(zmq.REQ)
@@ -99,7 +106,11 @@ def expect(condition, what):
 
 
 def day(req, pub, model):
-    tui = Tui(req, pub)
+    with Tui(req, pub) as tui:
+        live(tui, model)
+
+
+def live(tui, model):
     time.sleep(0.3)  # a SUB socket needs a moment to be connected
 
     expect(tui.ask(type="ping") == {"type": "pong"}, "ping gets pong, and nothing else")
@@ -128,7 +139,7 @@ def day(req, pub, model):
     percents = [u["percent"] for u in seen if u["type"] == "progress"]
     expect(percents and percents == sorted(percents) and percents[-1] <= 100, "percent grows to at most 100")
     image = seen[-1]["image_path"]
-    expect(os.path.isabs(image) and open(image, "rb").read(8) == b"\x89PNG\r\n\x1a\n", "image_path is an absolute PNG")
+    expect(os.path.isabs(image) and Path(image).read_bytes()[:8] == b"\x89PNG\r\n\x1a\n", "image_path is an absolute PNG")
 
     tui.ask(type="generate", id="day-2", prompt="a slow one", model=model, size=[32, 32], steps=500, cfg_scale=3.0)
     expect(tui.ask(type="cancel", job_id="day-2")["type"] == "job_cancelled", "cancel is answered")
