@@ -8,7 +8,6 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
-#include "cli/commands.h"
 #include "cli/document.h"
 #include "telemetry/bench.h"
 #include "telemetry/hardware.h"

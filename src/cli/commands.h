@@ -1,4 +1,5 @@
-// The table of contents of the command line: each function adds one family of commands.
+// The table of contents of the command line: each function adds one family of commands. Only who calls one includes
+// this, so that a new family does not make all of them compile again.
 #pragma once
 #include <string>
 

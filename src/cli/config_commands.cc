@@ -8,7 +8,6 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/cli.h"
-#include "cli/commands.h"
 #include "config/config.h"
 
 namespace sparky::cli {

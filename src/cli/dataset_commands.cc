@@ -9,7 +9,6 @@
 
 #include "base/json.h"
 #include "cli/cli.h"
-#include "cli/commands.h"
 #include "studio/dataset.h"
 
 namespace sparky::cli {

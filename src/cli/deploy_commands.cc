@@ -8,7 +8,6 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
-#include "cli/commands.h"
 #include "cli/picture_arguments.h"
 #include "pixel/validate.h"
 #include "studio/deploy.h"

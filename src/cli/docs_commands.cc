@@ -6,7 +6,6 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "cli/cli.h"
-#include "cli/commands.h"
 #include "config/config.h"
 
 namespace sparky::cli {

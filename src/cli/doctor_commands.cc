@@ -11,7 +11,6 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/cli.h"
-#include "cli/commands.h"
 #include "conductor/keys.h"
 #include "conductor/ledger.h"
 #include "config/config.h"

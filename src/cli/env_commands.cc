@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/cli.h"
-#include "cli/commands.h"
 #include "cli/document.h"
 #include "telemetry/changes.h"
 #include "telemetry/environment.h"

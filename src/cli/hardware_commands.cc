@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/cli.h"
-#include "cli/commands.h"
 #include "cli/document.h"
 #include "telemetry/changes.h"
 #include "telemetry/hardware.h"

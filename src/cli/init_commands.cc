@@ -8,7 +8,6 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/cli.h"
-#include "cli/commands.h"
 #include "plan/templates.h"
 
 namespace sparky::cli {

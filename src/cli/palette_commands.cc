@@ -7,7 +7,6 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
-#include "cli/commands.h"
 #include "cli/picture_arguments.h"
 #include "pixel/color.h"
 #include "pixel/files.h"

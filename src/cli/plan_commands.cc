@@ -11,7 +11,6 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/cli.h"
-#include "cli/commands.h"
 #include "plan/check.h"
 #include "plan/gantt.h"
 #include "plan/graph.h"

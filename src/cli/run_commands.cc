@@ -16,7 +16,6 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/cli.h"
-#include "cli/commands.h"
 #include "cli/door.h"
 #include "cli/dry_run.h"
 #include "cli/status_view.h"

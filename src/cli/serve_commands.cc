@@ -12,7 +12,6 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "cli/cli.h"
-#include "cli/commands.h"
 #include "cli/door.h"
 #include "cli/studio_worker.h"
 #include "conductor/conductor.h"

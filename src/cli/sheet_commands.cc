@@ -9,7 +9,6 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "cli/cli.h"
-#include "cli/commands.h"
 #include "cli/picture_arguments.h"
 #include "pixel/aseprite.h"
 #include "pixel/files.h"

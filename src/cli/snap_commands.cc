@@ -3,7 +3,6 @@
 #include <memory>
 
 #include "cli/cli.h"
-#include "cli/commands.h"
 #include "cli/picture_arguments.h"
 
 namespace sparky::cli {

@@ -17,7 +17,6 @@
 #include "base/time.h"
 #include "cli/await_job.h"
 #include "cli/cli.h"
-#include "cli/commands.h"
 #include "cli/door.h"
 #include "pixel/files.h"
 #include "studio/generate.h"

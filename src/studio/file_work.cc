@@ -31,6 +31,10 @@ Result<Json> convert_picture(const fs::path& input, const fs::path& output, bool
   if (!result) return fail(result.error().code, input.string() + ": " + result.error().message, result.error().help);
   const size_t colors = pixel::count_colors(*result).size();
   if (indexed) {
+    // An invisible pixel has no colour: what lies hidden under it must not use up the palette.
+    for (auto& c : result->pixels) {
+      if (c.a == 0) c = {};
+    }
     const auto small = pixel::to_indexed(*result);
     if (!small) {
       return fail(Errc::invalid, fmt::format("{}: {} colours do not fit an indexed PNG", input.string(), colors),

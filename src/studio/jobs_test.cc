@@ -10,6 +10,7 @@
 #include "pixel/palette_files.h"
 #include "pixel/sheet_files.h"
 #include "pixel/transform.h"
+#include "studio/file_work.h"
 
 namespace sparky::studio {
 namespace {
@@ -45,6 +46,19 @@ struct Jobs : testing::Test {
 };
 
 const Picture kCoin = pixel::drawn({"  kk  ", " kwrk ", "kwrrgk", "krrggk", " kggk ", "  kk  "});
+
+TEST_F(Jobs, ColorsUnderInvisiblePixelsDoNotFillAPalette) {
+  Picture hidden(32, 32);
+  for (int i = 0; i < 1024; ++i) hidden.pixels[size_t(i)] = {uint8_t(i), uint8_t(i / 4), 7, 0};
+  hidden.at(3, 3) = {255, 0, 0, 255};
+  auto done =
+      convert_picture(draw("hidden.png", hidden), out / "flat.png", true, [](const Picture& p, Json&) { return p; });
+  ASSERT_TRUE(done) << done.error().text();
+  auto back = pixel::read_picture(out / "flat.png");
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->at(3, 3), (pixel::Rgba{255, 0, 0, 255}));
+  EXPECT_EQ(back->at(9, 9), pixel::Rgba{});
+}
 
 std::string error_of(const Result<Json>& result) { return result ? "no error" : result.error().message; }
 

@@ -78,7 +78,7 @@ const std::vector<Action>& plan_actions() {
   static const std::vector<Action> all = {
       {"enter", "evidence", "each criterion with its evidence, or back", no_node, look(PlanScreen::evidence)},
       {"f", "log", "follow the log, or back", no_node, look(PlanScreen::log)},
-      {"g", "gantt", "when everything runs, and the longest chain", {}, look(PlanScreen::gantt)},
+      {"g", "gantt", "when everything ran, runs and is expected", {}, look(PlanScreen::gantt)},
       {"a", "approve", "approve what waits for a decision", no_decision, deciding("approve")},
       {"d", "reject", "reject what waits for a decision", no_decision, deciding("reject")},
       {"w", "waive", "waive it, with a reason", no_decision, deciding("waive")},
@@ -179,8 +179,7 @@ Element detail(Model& m, Stage& stage, int width, int height) {
   return vbox(std::move(rows));
 }
 
-// From the run's beginning to its end: what ran, what runs, what is expected. The longest chain back from what ends
-// last is told by adjacency in time: what ended when the next one began.
+// From the run's beginning to its end: what ran, what runs, what is expected.
 Element gantt(Model& m, Stage& stage, int width, int height) {
   auto& p = m.plan;
   Time end = std::max(m.now, p.eta), begin = p.created;
