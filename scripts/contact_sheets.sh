@@ -80,4 +80,4 @@ sheet pixel-clean 6
 # A sheet, as it is packed.
 quiet sparky sheet pack "$tiles"/item/*/*.png "$tiles"/mon/*.png --layout maxrects --trim --padding 1 -o "$work/items.png"
 quiet sparky pixel scale "$work/items.png" --up 4 -o "$work/big.png"
-quiet sparky pixel quantize "$work/big.png" -n 255 --indexed -o "$out/pixel-sheet.png"
+quiet sparky pixel quantize "$work/big.png" -n 255 -o "$out/pixel-sheet.png"
