@@ -110,7 +110,7 @@ Element prompt_line(Model& m) {
   return hbox({text(p.title + " ") | bold, text_field(p.field, true, std::max(1, m.width - title), p.hint)});
 }
 
-Element palette(Model& m, Stage& stage, int height) {
+Element palette(Model& m, int height) {
   auto& p = *m.prompt;
   Elements rows;
   auto window = window_of(int(p.choices.size()), p.selected, height, 0);
@@ -118,7 +118,6 @@ Element palette(Model& m, Stage& stage, int height) {
     auto row = text(padded(" " + one_line(p.choices[size_t(i)]), m.width));
     rows.push_back(i == p.selected ? row | inverted : row);
   }
-  (void)stage;
   return vbox(std::move(rows)) | flex;
 }
 
@@ -152,7 +151,7 @@ Element draw(Model& m, Stage& stage) {
   if (m.width < 30 || m.height < 6)
     return vbox({text(cut("Sparky needs 30x6 cells", m.width)), text(cut("q quits", m.width)) | dim});
   int height = m.height - 3;
-  auto middle = m.prompt && !m.prompt->choices.empty() ? palette(m, stage, height) : body(m, stage, height);
+  auto middle = m.prompt && !m.prompt->choices.empty() ? palette(m, height) : body(m, stage, height);
   auto last = m.prompt ? prompt_line(m) : notice(m, stage);
   return vbox(
       {tabs(m, stage), std::move(middle) | size(HEIGHT, EQUAL, height) | flex, std::move(last), hints(m, stage)});
