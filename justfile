@@ -18,6 +18,10 @@ configure PRESET:
 demo: build
     scripts/demo.sh
 
+# eight workstreams by a scripted agent, honest and otherwise, with everything killed in between
+agents-demo: build
+    tests/agents_demo.py build/release/bin
+
 # === Test ===
 
 # build, then run every test

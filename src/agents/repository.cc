@@ -65,6 +65,7 @@ bool same_place(const fs::path& a, const fs::path& b) {
 struct Listed {
   fs::path path;
   std::string head, branch;
+  bool half_made = false;  // git was killed while it made it: nobody has worked in it
 };
 Result<std::vector<Listed>> list_worktrees(const fs::path& top) {
   SPARKY_ASSIGN(auto done, try_git(top, {"worktree", "list", "--porcelain", "-z"}));
@@ -74,6 +75,7 @@ Result<std::vector<Listed>> list_worktrees(const fs::path& top) {
     if (line.starts_with("worktree ")) out.push_back({fs::path(line.substr(9)), "", ""});
     if (out.empty()) continue;
     if (line.starts_with("HEAD ")) out.back().head = line.substr(5);
+    if (line == "locked initializing") out.back().half_made = true;
     if (line.starts_with("branch refs/heads/")) out.back().branch = line.substr(18);
   }
   return out;
@@ -111,6 +113,52 @@ Result<std::string> Repository::resolve(std::string_view revision) const {
   return found;
 }
 
+Result<fs::path> Repository::git_directory() const {
+  SPARKY_ASSIGN(auto said, git(top_, {"rev-parse", "--path-format=absolute", "--git-common-dir"}));
+  return fs::path(said);
+}
+
+Result<std::string> Repository::current_branch() const { return git(top_, {"branch", "--show-current"}); }
+
+Result<std::vector<std::string>> Repository::remotes() const {
+  SPARKY_ASSIGN(auto said, git(top_, {"remote"}));
+  std::vector<std::string> out;
+  for (auto line : split(said, '\n'))
+    if (!line.empty()) out.emplace_back(line);
+  return out;
+}
+
+Result<bool> Repository::contains(const std::string& commit, const std::string& other) const {
+  SPARKY_ASSIGN(auto done, try_git(top_, {"merge-base", "--is-ancestor", other, commit}));
+  return done.ok();
+}
+
+Result<std::string> Repository::fetch(const std::string& remote, const std::string& branch) const {
+  SPARKY_ASSIGN(auto there, git(top_, {"ls-remote", remote, "refs/heads/" + branch}));
+  if (there.empty()) return std::string();
+  SPARKY_TRY(git(top_, {"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", remote,
+                        fmt::format("+refs/heads/{0}:refs/sparky/remotes/{1}/{0}", branch, remote)}));
+  return resolve(fmt::format("refs/sparky/remotes/{}/{}", remote, branch));
+}
+
+Status Repository::set_ref(const std::string& ref, const std::string& commit) const {
+  SPARKY_TRY(git(top_, {"update-ref", ref, commit}));
+  return {};
+}
+
+Status Repository::make_branch(const std::string& branch, const std::string& commit) const {
+  auto done = git(top_, {"update-ref", "refs/heads/" + branch, commit, std::string(40, '0')});
+  if (!done) return fail(Errc::busy, fmt::format("the branch {} is there already", branch));
+  return {};
+}
+
+Status Repository::delete_branch(const std::string& branch, const std::string& expected) const {
+  SPARKY_ASSIGN(auto taken, checked_out_at(branch));
+  if (taken) return fail(Errc::busy, fmt::format("{} is checked out at {}", branch, taken->string()));
+  SPARKY_TRY(git(top_, {"update-ref", "-d", "refs/heads/" + branch, expected}));
+  return {};
+}
+
 Result<bool> Repository::branch_exists(std::string_view branch) const {
   SPARKY_ASSIGN(auto done, try_git(top_, {"show-ref", "--verify", "--quiet", "refs/heads/" + std::string(branch)}));
   return done.ok();
@@ -124,6 +172,9 @@ Result<std::optional<fs::path>> Repository::checked_out_at(std::string_view bran
 }
 
 Status Repository::add_worktree(const fs::path& path, const std::string& branch, const std::string& base) const {
+  SPARKY_ASSIGN(auto all, list_worktrees(top_));
+  for (auto& w : all)
+    if (w.half_made && same_place(w.path, path)) SPARKY_TRY(remove_checkout(path));
   SPARKY_ASSIGN(auto taken, checked_out_at(branch));
   if (taken && same_place(*taken, path) && fs::exists(path)) return {};
   if (taken && fs::exists(*taken))
@@ -150,8 +201,20 @@ Status Repository::add_checkout(const fs::path& path, const std::string& commit)
   return {};
 }
 
+Status Repository::reset_checkout(const fs::path& path) const {
+  SPARKY_TRY(git(path, {"checkout", "--quiet", "--force", "HEAD"}));
+  SPARKY_TRY(git(path, {"clean", "-fdq"}));
+  return {};
+}
+
 Status Repository::remove_checkout(const fs::path& path) const {
-  SPARKY_TRY(git(top_, {"worktree", "remove", "--force", path.string()}));
+  // Twice: also one that git was killed over while it made it, and has locked ("initializing").
+  auto removed = git(top_, {"worktree", "remove", "--force", "--force", path.string()});
+  if (removed) return {};
+  (void)git(top_, {"worktree", "unlock", path.string()});
+  std::error_code ec;
+  fs::remove_all(path, ec);
+  SPARKY_TRY(git(top_, {"worktree", "prune"}));
   return {};
 }
 

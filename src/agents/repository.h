@@ -49,6 +49,16 @@ class Repository {
 
   const std::filesystem::path& top() const { return top_; }
   Result<std::string> resolve(std::string_view revision) const;  // full commit id; not_found
+  Result<std::filesystem::path> git_directory() const;           // absolute; shared by all worktrees
+  Result<std::string> current_branch() const;                    // of the person's checkout; empty: none
+  Result<std::vector<std::string>> remotes() const;
+  Result<bool> contains(const std::string& commit, const std::string& other) const;  // `other` is part of its history
+  // The head of a branch of a remote, fetched now; empty: the remote has none of that name.
+  Result<std::string> fetch(const std::string& remote, const std::string& branch) const;
+  Status set_ref(const std::string& ref, const std::string& commit) const;
+  Status make_branch(const std::string& branch, const std::string& commit) const;  // Errc::busy: it exists
+  // Deletes a branch that is still at `expected` and checked out nowhere; what was on it is kept by a ref or merged.
+  Status delete_branch(const std::string& branch, const std::string& expected) const;
   Result<bool> branch_exists(std::string_view branch) const;
   // Where a branch is checked out, if anywhere.
   Result<std::optional<std::filesystem::path>> checked_out_at(std::string_view branch) const;
@@ -58,6 +68,8 @@ class Repository {
   Status add_worktree(const std::filesystem::path& path, const std::string& branch, const std::string& base) const;
   // A clean checkout of a commit, for checks; not on any branch.
   Status add_checkout(const std::filesystem::path& path, const std::string& commit) const;
+  // Puts a checkout back to its commit; files that git ignores (what a build made) stay.
+  Status reset_checkout(const std::filesystem::path& path) const;
   // Removes a checkout made by add_checkout, whatever is in it: it was made for checks alone.
   Status remove_checkout(const std::filesystem::path& path) const;
   // Removes a worktree. Errc::denied, with why(), if that would lose something.

@@ -1,5 +1,7 @@
 #include "cli/commands.h"
 
+#include "cli/agents_commands.h"
+
 namespace sparky::cli {
 
 void add_all_commands(CLI::App& app, Context& context) {
@@ -28,6 +30,8 @@ void add_all_commands(CLI::App& app, Context& context) {
   add_gallery_commands(app, context);
   add_compare_commands(app, context);
   add_tui_command(app, context);
+  add_agents_commands(app, context);
+  add_review_commands(app, context);
 }
 
 }  // namespace sparky::cli

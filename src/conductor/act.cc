@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "conductor/agent_task.h"
 #include "conductor/attempts.h"
 #include "conductor/loop.h"
 #include "engine/view.h"
@@ -93,6 +94,11 @@ void Loop::start(engine::AttemptId id) {
   if (!attempt) return;
   if (attempt->work == engine::Work::job) return workers_->lease(*attempt);
   auto spec = spec_of(ledger_->project(), ledger_->state(), *attempt);
+  if (auto task = agent_task(ledger_->project(), ledger_->state(), *attempt); spec && task) {
+    auto file = agents::task_file(task->project, task->run, task->workstream.id);
+    if (auto written = write_file_atomic(file, agents::encode(*task), {.sync = false, .mode = 0600}); !written)
+      spec = std::unexpected(written.error());
+  }
   if (spec) {
     spec->log_max_bytes = options_.log_max_bytes;
     return executor_->start(std::move(*spec));

@@ -1,11 +1,14 @@
 #include "conductor/attempts.h"
 
+#include "conductor/agent_task.h"
+
 #include <fmt/format.h>
 
 #include <charconv>
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "plan/by_agent.h"
 #include "plan/check.h"
 
 namespace sparky::conductor {
@@ -64,20 +67,23 @@ Result<executors::AttemptSpec> spec_of(const fs::path& project, const engine::St
   spec.cwd = fs::absolute(plan::root(*run->plan)).lexically_normal();
   spec.log = log_file(project, state, attempt);
   auto* workstream = run->workstream(attempt.node);
+  auto agent = agent_task(project, state, attempt);
+  if (agent) {  // Sparky's own program does the rest, under the warden like any other
+    auto task = agents::task_file(project, run->id, agent->workstream.id).string();
+    bool merge = agent->criterion >= 0 && plan::merges(agent->workstream.criteria[size_t(agent->criterion)]);
+    spec.argv = {"sparky", agent->criterion < 0 ? "agent-session" : merge ? "agent-merge" : "agent-check", task};
+    spec.cwd = project;
+  }
   if (attempt.work == Work::run) {
-    if (!workstream || workstream->run.empty())
-      return fail(
-          Errc::unavailable,
-          fmt::format("{} is to be carried out by an agent, and none is configured here", run->id_of(attempt.node)),
-          "give it a `run` command, or an agent");
-    spec.command = workstream->run;
+    if (!workstream) return fail(Errc::internal, fmt::format("attempt {} is the work of no workstream", attempt.id));
+    if (!agent) spec.command = workstream->run;
     spec.timeout = workstream->timeout.value_or(Duration(0));
   } else {
     auto criteria = run->criteria_of(attempt.node);
     if (attempt.criterion >= criteria.size())
       return fail(Errc::internal, fmt::format("attempt {} checks a criterion that is not there", attempt.id));
     auto& criterion = criteria[attempt.criterion];
-    spec.command = criterion.check;
+    if (!agent) spec.command = criterion.check;
     spec.timeout = criterion.timeout.value_or(run->plan->check_timeout.value_or(check_timeout));
   }
   if (workstream)

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "conductor/agent_task.h"
 #include "conductor/attempts.h"
 #include "conductor/host_load.h"
 #include "conductor/keys.h"
@@ -364,7 +365,14 @@ void Loop::take(const executors::ExecutorEvent& event) {
         say(fmt::format("attempt {} ended (code {}), but the journal does not know it: was an older one put back?",
                         event.id, event.exit.code));
       waiting_.push_back({{}, nullptr, event.id, {}});
-      if (ours) waiting_.back().inputs.push_back(conductor::report(id, event.exit));
+      if (ours) {
+        auto ended = conductor::report(id, event.exit);
+        if (auto task = agent_task(ledger_->project(), ledger_->state(), *attempt))
+          if (auto said = agents::outcome_of(task->project, task->run, task->workstream.id, task->attempt);
+              !said.empty())
+            ended.note = said;
+        waiting_.back().inputs.push_back(std::move(ended));
+      }
       return;
     case Kind::recalled:
       if (ours) report(engine::ReportRecalled{id});

@@ -19,7 +19,7 @@ using engine::Input;
 
 namespace {
 
-Result<std::shared_ptr<const plan::Plan>> load(const std::string& file) {
+Result<std::shared_ptr<const plan::Plan>> load(const std::string& file, const fs::path& project) {
   fs::path path(file);
   if (!path.is_absolute())
     return fail(Errc::invalid, fmt::format("field 'plan' must be an absolute path, not '{}'", file));
@@ -35,7 +35,7 @@ Result<std::shared_ptr<const plan::Plan>> load(const std::string& file) {
     return fail(Errc::invalid, fmt::format("the plan has {} error{}:{}", errors, errors == 1 ? "" : "s", text),
                 fmt::format("`sparky plan check {}` shows all findings", file));
   }
-  return std::make_shared<const plan::Plan>(std::move(parsed.plan));
+  return std::make_shared<const plan::Plan>(with_merges(std::move(parsed.plan), project));
 }
 
 Ordered just(Input input) { return {{std::move(input)}, {}}; }
@@ -105,7 +105,7 @@ struct Order {
   }
 
   Result<Ordered> operator()(const wire::StartRun& r) {
-    SPARKY_ASSIGN(auto plan, load(r.plan));
+    SPARKY_ASSIGN(auto plan, load(r.plan, ledger.project()));
     engine::RunOptions options{.jobs = r.jobs ? r.jobs : uint32_t(std::max(0, plan->jobs)),
                                .until = r.until,
                                .only = r.only,
@@ -127,7 +127,7 @@ struct Order {
     }
     if (!earlier->plan->spawned.empty()) {
       SPARKY_ASSIGN(auto whole, spawn_again(*plan, *earlier->plan));
-      plan = std::make_shared<const plan::Plan>(std::move(whole));
+      plan = std::make_shared<const plan::Plan>(with_merges(std::move(whole), ledger.project()));
     }
     if (plan::to_json(*earlier->plan) != plan::to_json(*plan))
       ordered.inputs.push_back(engine::UpdatePlan{earlier->id, plan, who});
@@ -172,7 +172,7 @@ struct Order {
   Result<Ordered> spawned(const Request& r) {
     SPARKY_ASSIGN(auto* run, ledger.run(r.run));
     SPARKY_ASSIGN(auto spawned, spawn(*run->plan, r));
-    auto plan = std::make_shared<const plan::Plan>(std::move(spawned.plan));
+    auto plan = std::make_shared<const plan::Plan>(with_merges(std::move(spawned.plan), ledger.project()));
     return Ordered{{engine::UpdatePlan{run->id, std::move(plan), who}}, std::move(spawned.notes)};
   }
   Result<Ordered> operator()(const wire::SpawnOrchestrator& r) { return spawned(r); }

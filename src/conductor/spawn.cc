@@ -7,10 +7,12 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "agents/profile.h"
 #include "base/diagnostic.h"
 #include "base/files.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "plan/by_agent.h"
 #include "plan/check.h"
 #include "plan/import.h"
 #include "plan/spec.h"
@@ -160,6 +162,22 @@ Result<Spawned> spawn(plan::Plan plan, wire::SpawnOrchestrator request) {
   }
   for (auto& from : former) hand_over(plan, from, id);
   return remembered({std::move(plan), {}}, std::move(request));
+}
+
+plan::Plan with_merges(plan::Plan plan, const fs::path& project) {
+  constexpr Duration merge_timeout{4 * 3'600'000};  // it waits its turn, and may have to check again
+  auto by_agent = [&](const plan::Workstream& w) { return plan::done_by_agent(plan, w); };
+  if (std::ranges::none_of(plan.workstreams, by_agent)) return plan;
+  auto profiles = agents::load_profiles(plan.agents_toml, project);
+  for (auto& w : plan.workstreams) {
+    std::erase_if(w.criteria, plan::merges);
+    if (!by_agent(w)) continue;
+    w.criteria.push_back({.text = "Merged, with every check passed on what is merged",
+                          .check = std::string(plan::merge_check),
+                          .timeout = merge_timeout});
+    if (auto profile = profiles.find(w.agents[0]); profile && w.retries.max == 0) w.retries.max = profile->retries;
+  }
+  return plan;
 }
 
 Result<Spawned> spawn(plan::Plan plan, wire::SpawnAgent request) {

@@ -1,6 +1,7 @@
 // Spawn: the blueprint's spawning protocol, as changes to a run's plan. The plan remembers what was spawned, so that it
 // is there again when its file is read anew.
 #pragma once
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,10 @@ Result<Spawned> spawn(plan::Plan plan, wire::SpawnOrchestrator request);
 // The plan with a workstream given to an agent. One that the plan lacks is made from its spec; where no profile of an
 // agent carries it out, its criteria wait for a person.
 Result<Spawned> spawn(plan::Plan plan, wire::SpawnAgent request);
+
+// The plan with what Sparky adds to the workstreams that agents carry out: a last criterion, that the work is merged,
+// and, where the workstream says none, the retries of its agent's profile. The same again changes nothing.
+plan::Plan with_merges(plan::Plan plan, const std::filesystem::path& project);
 
 // A plan whose file was read anew, with all that was spawned into the run whose plan was `earlier`.
 Result<plan::Plan> spawn_again(plan::Plan plan, const plan::Plan& earlier);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/engine.h"
+#include "engine/held.h"
 #include "engine/transitions.h"
 
 namespace sparky::engine {
@@ -256,7 +257,9 @@ class Applier {
       node->worked += e.duration;
       if (e.outcome != Outcome::lost) node->lost = 0;
       if (!interrupted) node->crashes = crash ? uint8_t(std::min(node->crashes + 1, 255)) : 0;
-      if ((interrupted || e.outcome == Outcome::lost) && node->tries > 0) --node->tries;
+      // What a person has to decide about first is no failed try.
+      bool held = asks_person(*run, node_id(*run, node), e.outcome, e.code);
+      if ((interrupted || held || e.outcome == Outcome::lost) && node->tries > 0) --node->tries;
     }
     place(s, *run, node_id(*run, node));
   }

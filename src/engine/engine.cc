@@ -1,4 +1,6 @@
 #include "engine/engine.h"
+#include "engine/held.h"
+#include "plan/by_agent.h"
 
 #include <algorithm>
 
@@ -45,7 +47,11 @@ void Step::fire_timers() {
 
 // Every branch emits an event that takes this timer away.
 void Step::look_at(const Timer& timer) {
-  if (timer.kind == Timer::Kind::backoff) return stage(timer.run, NodeId(timer.id), Stage::ready);
+  if (timer.kind == Timer::Kind::backoff) {  // why it is tried again is what an agent has to know
+    auto why = run(timer.run).notes.find(NodeId(timer.id));
+    return stage(timer.run, NodeId(timer.id), Stage::ready, {},
+                 why == run(timer.run).notes.end() ? "" : why->second.note);
+  }
   if (timer.kind == Timer::Kind::job)
     return emit(JobStaged{.job = timer.id, .state = JobState::queued, .note = s.jobs.at(timer.id).note});
   const Attempt& a = s.attempts.at(timer.id);
@@ -94,7 +100,9 @@ void Step::assign() {
     AttemptAssigned e{.attempt = s.next_attempt, .run = r.id, .node = n, .early = early};
     if (r.nodes[n].stage == Stage::checking) {
       auto next = next_check(r, n);
-      if (!next || !lacking(r, r.criteria_of(n)[*next]).empty()) {  // the machine has changed since it was queued
+      // The machine or the plan has changed since it was queued.
+      if (!next || !lacking(r, r.criteria_of(n)[*next]).empty() ||
+          (plan::merges(r.criteria_of(n)[*next]) && !may_merge(r, n))) {
         proceed(r.id, n);
         continue;
       }

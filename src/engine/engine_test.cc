@@ -1,5 +1,6 @@
 // The engine by example: each test says one rule and fails when it is broken. The simulator (sim/) looks for the rest.
 #include "engine/engine.h"
+#include "engine/held.h"
 
 #include <gtest/gtest.h>
 
@@ -270,6 +271,76 @@ TEST(Engine, ATypeOfAgentAloneCarriesOutNothing) {
   with_profile.plan.workstreams = b.plan.workstreams;
   with_profile.start();
   EXPECT_EQ(with_profile.stage("a"), Stage::running);
+}
+
+// An agent's workstream with a check, something that a person looks at, and the merge.
+void give_to_agent(Bench& b) {
+  auto& w = b.add("a");
+  w.run.clear();
+  w.accept_exit_status = false;
+  w.agents = {"coder"};
+  w.retries = {1, 1s};
+  w.criteria = {{.text = "passes", .check = "true"},
+                {.text = "looks right", .manual = true},
+                {.text = "merged", .check = "sparky agent-merge"}};
+  b.plan.agents_toml = "[agents.coder]\n";
+}
+
+TEST(Engine, NothingIsMergedBeforeAllElseIsSettled) {
+  Bench b;
+  give_to_agent(b);
+  b.start();
+  b.end("a");  // the work
+  b.end("a");  // its check
+  EXPECT_EQ(b.stage("a"), Stage::deciding) << "a person looks before it is merged";
+  EXPECT_TRUE(b.running().empty());
+  ASSERT_TRUE(b.in(Decide{b.run, "a", Answer::approve, "ada", ""}));
+  EXPECT_EQ(b.stage("a"), Stage::checking);
+  EXPECT_EQ(b.engine.state().attempts.begin()->second.criterion, 2);
+  b.end("a");
+  EXPECT_EQ(b.stage("a"), Stage::completed);
+}
+
+TEST(Engine, WhatFailedItsCheckIsNotMerged) {
+  Bench b;
+  give_to_agent(b);
+  b.start();
+  b.end("a");
+  b.end("a", 1);
+  EXPECT_EQ(b.stage("a"), Stage::backoff);
+  b.wait(1s);
+  EXPECT_EQ(b.stage("a"), Stage::running);
+  EXPECT_EQ(b.r().notes.at(b.node("a")).note, "criterion failed: passes") << "its agent has to know why";
+}
+
+TEST(Engine, AnAgentThatNeedsAPersonWaitsAndGoesOn) {
+  Bench b;
+  give_to_agent(b);
+  b.start();
+  b.in(ReportEnded{.attempt = b.attempt("a"), .outcome = Outcome::exited, .code = held_code, .note = "wants to fly"});
+  EXPECT_EQ(b.stage("a"), Stage::deciding);
+  EXPECT_EQ(b.engine.state().decisions.begin()->second.kind, held_kind);
+  ASSERT_TRUE(b.in(Decide{b.run, "a", Answer::approve, "ada", "once"}));
+  EXPECT_EQ(b.stage("a"), Stage::running);
+  EXPECT_EQ(b.r().notes.at(b.node("a")).who, "ada") << "how its session knows that it may";
+  b.end("a");
+  b.end("a");
+  ASSERT_TRUE(b.in(Decide{b.run, "a", Answer::approve, "ada", ""}));
+  b.end("a", held_code);  // the merge asks too
+  EXPECT_EQ(b.stage("a"), Stage::deciding);
+  ASSERT_TRUE(b.in(Decide{b.run, "a", Answer::approve, "ada", ""}));
+  EXPECT_EQ(b.stage("a"), Stage::checking) << "the merge goes on, nothing is done again";
+  b.end("a", held_code);
+  ASSERT_TRUE(b.in(Decide{b.run, "a", Answer::reject, "ada", "no"}));
+  EXPECT_EQ(b.stage("a"), Stage::backoff);
+}
+
+TEST(Engine, TheStatusOfHeldMeansNothingOfACommand) {
+  Bench b;
+  b.add("A");
+  b.start();
+  b.end("A", held_code);
+  EXPECT_EQ(b.stage("A"), Stage::failed);
 }
 
 TEST(Engine, StaleReportsChangeNothing) {

@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/held.h"
 #include "engine/step.h"
 #include "engine/transitions.h"
+#include "plan/by_agent.h"
 
 namespace sparky::engine {
 namespace {
@@ -82,6 +84,7 @@ void Step::begin(RunId r, NodeId n) {
 
 void Step::proceed(RunId r, NodeId n) {
   while (auto i = next_check(run(r), n)) {
+    if (plan::merges(run(r).criteria_of(n)[*i]) && !may_merge(run(r), n)) break;
     auto lacks = lacking(run(r), run(r).criteria_of(n)[*i]);
     if (lacks.empty()) {
       if (run(r).nodes[n].stage != Stage::checking) stage(r, n, Stage::checking);
@@ -100,12 +103,13 @@ void Step::finish(RunId r, NodeId n) {
   for (uint16_t i = 0; i < criteria.size(); ++i) {
     auto& c = run(r).verdict(n, i);
     if (c.verdict == Verdict::failed) failed += (failed.empty() ? "" : "; ") + criteria[i].text;
+    if (plan::merges(criteria[i])) continue;  // that it is merged does not show that it is right
     evidence |= c.verdict == Verdict::verified || c.verdict == Verdict::waived ||
                 (c.verdict == Verdict::untestable && c.settled && !run(r).plan->untestable_passes);
   }
   if (!failed.empty()) return fail_try(r, n, {}, "criterion failed: " + failed);
   for (uint16_t i = 0; i < criteria.size(); ++i)
-    if (!run(r).verdict(n, i).settled) open_decision(r, n, DecisionKind::criterion, i);
+    if (!run(r).verdict(n, i).settled && !plan::merges(criteria[i])) open_decision(r, n, DecisionKind::criterion, i);
   bool is_gate = run(r).gate(n) != nullptr;
   if (run(r).nodes[n].decisions == 0 && !evidence && !is_gate && !run(r).workstream(n)->accept_exit_status)
     open_decision(r, n, DecisionKind::acceptance);
@@ -121,6 +125,10 @@ void Step::work_ended(const Attempt& a, const ReportEnded& report) {
     if (s.escalations.at(id).attempt == a.id) emit(EscalationClosed{id});
   if (a.cancelling == CancelReason::operator_asked) return stage(a.run, a.node, Stage::cancelled, a.cancelled_by);
   if (success) return proceed(a.run, a.node);
+  if (asks_person(run(a.run), a.node, report.outcome, report.code)) {
+    open_decision(a.run, a.node, held_kind, no_criterion);
+    return stage(a.run, a.node, Stage::deciding, {}, report.note);
+  }
   if (a.cancelling == CancelReason::run_cancelled) return stage(a.run, a.node, Stage::ready);
   if (report.outcome == Outcome::cancelled)
     return stage(a.run, a.node, Stage::cancelled, {},
@@ -143,6 +151,10 @@ void Step::check_ended(const Attempt& a, const ReportEnded& report) {
   bool says = report.outcome != Outcome::lost && report.outcome != Outcome::cancelled;
   if (a.cancelling != CancelReason::none && !verified) return;
   if (!says && run(a.run).nodes[a.node].lost < lost_max) return;
+  if (asks_person(run(a.run), a.node, report.outcome, report.code)) {
+    open_decision(a.run, a.node, held_kind, a.criterion);
+    return stage(a.run, a.node, Stage::deciding, {}, report.note);
+  }
   emit(CriterionJudged{.run = a.run,
                        .node = a.node,
                        .criterion = a.criterion,

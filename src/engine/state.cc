@@ -1,5 +1,7 @@
 #include "engine/state.h"
 
+#include "plan/by_agent.h"
+
 namespace sparky::engine {
 using plan::NodeKind;
 
@@ -44,8 +46,7 @@ const std::string& Run::id_of(NodeId n) const {
 
 bool Run::has_work(NodeId n) const {
   auto* w = workstream(n);
-  // A type of agent alone carries out nothing: without profiles in the plan its criteria go to a person.
-  return w && (!w->run.empty() || (!w->agents.empty() && !plan->agents_toml.empty()));
+  return w && (!w->run.empty() || plan::done_by_agent(*plan, *w));
 }
 
 const Run* State::run(RunId id) const {

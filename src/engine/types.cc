@@ -36,7 +36,7 @@ std::string_view name(Standing v) {
   return word(std::array<std::string_view, 6>{"running", "completed", "waiting", "failed", "paused", "cancelled"}, v);
 }
 std::string_view name(DecisionKind v) {
-  return word(std::array<std::string_view, 3>{"criterion", "acceptance", "lost"}, v);
+  return word(std::array<std::string_view, 4>{"criterion", "acceptance", "lost", "held"}, v);
 }
 std::string_view name(Answer v) { return word(std::array<std::string_view, 3>{"approve", "reject", "waive"}, v); }
 std::string_view name(EscalationKind v) {

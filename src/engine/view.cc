@@ -1,5 +1,6 @@
 // The status document and its parts.
 #include "engine/view.h"
+#include "engine/held.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -289,6 +290,11 @@ Json describe(const State& state, const Decision& d) {
       out["text"] = "The attempt of " + id +
                     " was lost with the process that watched it. Run it again (approve), or fail it (reject)?";
       break;
+  }
+  if (d.kind == held_kind) {
+    auto why = run->notes.find(d.node);
+    out["text"] = (why == run->notes.end() || why->second.note.empty() ? id + " needs a person" : why->second.note) +
+                  ". Go on (approve), or not (reject)?";
   }
   out["answers"] = {"approve", "reject", "waive"};
   return out;

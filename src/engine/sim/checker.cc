@@ -1,5 +1,7 @@
 #include "engine/sim/checker.h"
 
+#include "plan/by_agent.h"
+
 #include "engine/sim/executor.h"
 #include "engine/transitions.h"
 
@@ -101,6 +103,12 @@ void Checker::assigned(const AttemptAssigned& e) {
     for (uint16_t i = 0; i < e.criterion; ++i)
       if (!run.criteria_of(e.node)[i].manual && !known.verdicts.contains(i))
         violated(id + ": criteria are checked out of order");
+    for (uint16_t i = 0; plan::merges(c) && i < run.criteria_of(e.node).size(); ++i) {
+      auto it = known.verdicts.find(i);
+      if (i != e.criterion && (it == known.verdicts.end() || it->second.first == Verdict::open ||
+                               it->second.first == Verdict::failed || !run.verdict(e.node, i).settled))
+        violated(id + " is merged before criterion " + std::to_string(i + 1) + " is settled");
+    }
     if (run.has_work(e.node) && !known.exited_well) violated(id + " is checked before its work is done");
   }
 }
@@ -129,7 +137,7 @@ void Checker::staged(const NodeStaged& e) {
                 (verdict == Verdict::untestable && (person || run.plan->untestable_passes));
     if (!good)
       violated(id + " is completed with criterion " + std::to_string(i + 1) + " " + std::string(name(verdict)));
-    evidence |= verdict != Verdict::untestable || person;
+    evidence |= !plan::merges(run.criteria_of(e.node)[i]) && (verdict != Verdict::untestable || person);
   }
   if (run.gate(e.node)) {
     auto all_done = done(run);

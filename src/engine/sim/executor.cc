@@ -1,5 +1,7 @@
 #include "engine/sim/executor.h"
 
+#include "engine/held.h"
+
 #include <algorithm>
 
 namespace sparky::engine::sim {
@@ -64,6 +66,7 @@ void Executor::advance(Time now) {
     if (!healthy_) {
       auto dice = random_.below(100);
       if (dice < 20) r.report.code = 1;
+      if (dice < 4) r.report.code = held_code;  // means something only of an agent's attempt
       if (dice >= 20 && dice < 25) r.report.outcome = Outcome::signalled, r.report.code = 9;
       if (dice >= 25 && dice < 28) r.report.outcome = Outcome::timed_out;
       if (dice >= 28 && dice < 30) r.report.outcome = Outcome::spawn_failed, r.end = now;

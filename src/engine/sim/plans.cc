@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "plan/by_agent.h"
 #include "plan/sample.h"
 
 namespace sparky::engine::sim {
@@ -15,7 +16,8 @@ plan::Criterion check(Random& random) {
 
 void decorate(Random& random, plan::Workstream& w) {
   w.criteria.clear();
-  switch (random.below(5)) {
+  w.agents.clear();
+  switch (random.below(6)) {
     case 0:  // exit status alone
       w.run = "work";
       w.accept_exit_status = true;
@@ -33,6 +35,12 @@ void decorate(Random& random, plan::Workstream& w) {
       w.criteria = {{.text = "done by hand", .manual = true}};
       if (random.percent(50)) w.criteria.push_back(check(random));
       break;
+    case 5:  // by an agent, looked at perhaps, and merged
+      w.agents = {"coder"};
+      w.criteria = {check(random)};
+      if (random.percent(50)) w.criteria.push_back({.text = "looks right", .manual = true});
+      w.criteria.push_back({.text = "merged", .check = std::string(plan::merge_check)});
+      break;
   }
   if (random.percent(50))
     w.retries = {int(1 + random.below(3)), Duration(1 + random.below(60'000)), 2, Duration(300'000)};
@@ -47,6 +55,7 @@ void decorate(Random& random, plan::Workstream& w) {
 plan::Plan random_plan(Random& random) {
   auto plan =
       plan::sample_plan(random.next(), {.workstreams = 1 + random.below(16), .per_orchestrator = 1 + random.below(5)});
+  plan.agents_toml = "[agents.coder]\n";
   plan.limits = {{"gpu", 1}, {"license", 2}};
   plan.untestable_passes = random.percent(30);
   if (random.percent(50)) plan.stall = Duration(1 + random.below(3'600'000));

@@ -1,0 +1,11 @@
+#include "plan/by_agent.h"
+
+namespace sparky::plan {
+
+bool done_by_agent(const Plan& plan, const Workstream& w) {
+  return w.run.empty() && !w.agents.empty() && !plan.agents_toml.empty();
+}
+
+bool merges(const Criterion& criterion) { return criterion.check == merge_check; }
+
+}  // namespace sparky::plan

@@ -1,0 +1,15 @@
+// By agent: which workstreams an agent carries out, and the criterion that is checked by merging its work.
+#pragma once
+#include "plan/plan.h"
+
+namespace sparky::plan {
+
+// It has an agent and no `run`, and the plan has profiles of agents. A type of agent alone carries out nothing; its
+// criteria go to a person.
+bool done_by_agent(const Plan& plan, const Workstream& workstream);
+
+// The check of the last criterion of a workstream that an agent carries out: it merges, when nothing else is open.
+inline constexpr std::string_view merge_check = "sparky agent-merge";
+bool merges(const Criterion& criterion);
+
+}  // namespace sparky::plan
