@@ -130,6 +130,8 @@ def make_project():
         if name == "H":
             text, check, red = "the tests pass", "sh tests/check.sh && test -f h.txt", ""
         more = 'depends_on = ["WS-A", "WS-B", "WS-C", "WS-D"]' if name in "EF" else ""
+        if name == "H":  # after all kills: a turn that is cut off is not played again, and the loosened test with it
+            more = 'depends_on = ["WS-E"]'
         plan += WORKSTREAM.format(id=name, text=text, check=check, red=red, more=more)
     with open(f"{REPO}/plan.toml", "w") as file:
         file.write(plan + GATE)
@@ -193,7 +195,7 @@ def run(seen):
         state = status()
         decide(state, seen)
         done = state.get("counts", {}).get("completed", 0)
-        if (kills == 0 and time.time() - began > 2) or (kills == 1 and 1 <= done <= 4):
+        if (kills == 0 and time.time() - began > 2) or (kills == 1 and 1 <= done <= 2):
             kills += 1
             kill_everything()
             process.wait()
