@@ -119,8 +119,9 @@ def turn(cwd):
     script = json.load(open(SCRIPT))[WORKSTREAM]
     counter = os.path.join(STATE, WORKSTREAM + ".turn")
     number = int(open(counter).read()) if os.path.exists(counter) else 0
-    with open(counter, "w") as file:  # before the steps: a crash does not repeat them
+    with open(counter + ".new", "w") as file:  # before the steps: a crash does not repeat them
         file.write(str(number + 1))
+    os.replace(counter + ".new", counter)  # whole at any moment: it is killed, too
     try:
         for what in script[min(number, len(script) - 1)]:
             step(what, cwd)
