@@ -13,6 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = tempfile.mkdtemp(prefix="sparky-agents-")
 REPO, STATE, REMOTE = f"{TOP}/game", f"{TOP}/state", f"{TOP}/remote.git"
 INTRUDER = f"{TOP}/intruder.txt"
+KILLED = f"{STATE}/killed"  # written after the last kill: what must not be cut off in mid-turn waits for it
 ENV = dict(os.environ, PATH=f"{BIN}:{os.environ['PATH']}", SPARKY_WARDEN_PROGRAM=f"{BIN}/sparky-warden", HOME=TOP,
            GIT_AUTHOR_NAME="Demo", GIT_AUTHOR_EMAIL="demo@localhost", GIT_COMMITTER_NAME="Demo",
            GIT_COMMITTER_EMAIL="demo@localhost")
@@ -34,8 +35,8 @@ SCRIPT = {
     "WS-C": [[{"write": ["shared.txt", "start\nfrom c\n"]}, {"commit": "Share c"}], [{"commit": "Share c"}, {"run": RESOLVE}]],
     # ends in mid-turn, with work that is not committed
     "WS-D": [[{"write": ["d.txt", "half"]}, {"crash": 9}], work("d")],
-    "WS-E": [[{"ask": "install a package", "kind": "execute"}] + work("e")],
-    "WS-F": [[{"usage": [9000, 2.5]}] + work("f"), [{"usage": [1000, 0.25]}] + work("f")],
+    "WS-E": [[{"wait_for": KILLED}, {"ask": "install a package", "kind": "execute"}] + work("e")],
+    "WS-F": [[{"wait_for": KILLED}, {"usage": [9000, 2.5]}] + work("f"), [{"usage": [1000, 0.25]}] + work("f")],
     # does the same again and again; then says it is done and has done nothing; then does it
     "WS-G": [[{"same": 40}, {"hang": 20}], [{"say": "All done!"}], work("g")],
     # makes its test pass by taking the test away
@@ -195,10 +196,12 @@ def run(seen):
         state = status()
         decide(state, seen)
         done = state.get("counts", {}).get("completed", 0)
-        if (kills == 0 and time.time() - began > 2) or (kills == 1 and 1 <= done <= 2):
+        if (kills == 0 and time.time() - began > 2) or (kills == 1 and done >= 2):
             kills += 1
             kill_everything()
             process.wait()
+            if kills == 2:
+                open(KILLED, "w").close()
             print(f"  kill -9 of everything ({done} done)", flush=True)
         time.sleep(0.3)
     print(json.dumps(state, indent=1)[:6000])
@@ -217,7 +220,7 @@ def verify(seen, kills):
         return subprocess.run(["git", "show", ref], cwd=REMOTE, text=True, capture_output=True).stdout
 
     subjects = sh("git", "log", "--format=%s", "main", cwd=REMOTE).split("\n")
-    hold("everything was killed at least once", kills >= 1)
+    hold("everything was killed twice", kills == 2)
     for name in "adefgh":
         hold(f"{name}.txt is on main, merged once",
              show(f"main:{name}.txt") == f"{name}\n" and subjects.count(f"Add {name}") == 1)

@@ -11,6 +11,7 @@ over all its processes; the last entry is repeated. A turn is a list of steps:
   {"ask": "title", "kind": "execute"}   ask for permission; a refusal ends the turn
   {"usage": [tokens, dollars]}  what the session has used so far
   {"same": n}                   the same tool call n times
+  {"wait_for": "/path"}         wait until that file is there; only then the turn counts
   {"crash": code} {"hang": seconds} {"daemon": seconds}   end at once; do nothing; leave a process behind (double fork)
 """
 import json, os, subprocess, sys, time
@@ -117,6 +118,9 @@ def step(what, cwd):
 
 def turn(cwd):
     script = json.load(open(SCRIPT))[WORKSTREAM]
+    for what in script[0]:
+        while not os.path.exists(what.get("wait_for", "/")):
+            time.sleep(0.05)
     counter = os.path.join(STATE, WORKSTREAM + ".turn")
     number = int(open(counter).read()) if os.path.exists(counter) else 0
     with open(counter + ".new", "w") as file:  # before the steps: a crash does not repeat them

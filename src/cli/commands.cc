@@ -1,7 +1,5 @@
 #include "cli/commands.h"
 
-#include "cli/agents_commands.h"
-
 namespace sparky::cli {
 
 void add_all_commands(CLI::App& app, Context& context) {

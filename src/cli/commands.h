@@ -38,6 +38,8 @@ void add_sprite_commands(CLI::App& app, Context& context);
 void add_gallery_commands(CLI::App& app, Context& context);
 void add_tui_command(CLI::App& app, Context& context);
 void add_compare_commands(CLI::App& app, Context& context);
+void add_agents_commands(CLI::App& app, Context& context);  // agents, worktrees, gc
+void add_review_commands(CLI::App& app, Context& context);  // review, shell
 
 // The terminal studio at a daemon's address; empty: this project's, which is started if none runs. The exit code.
 int open_studio(const Context& context, const std::string& address);

@@ -14,7 +14,6 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "cli/agents_commands.h"
 #include "cli/cli.h"
 #include "cli/door.h"
 #include "plan/by_agent.h"

@@ -319,7 +319,7 @@ TEST(Engine, AnAgentThatNeedsAPersonWaitsAndGoesOn) {
   b.start();
   b.in(ReportEnded{.attempt = b.attempt("a"), .outcome = Outcome::exited, .code = held_code, .note = "wants to fly"});
   EXPECT_EQ(b.stage("a"), Stage::deciding);
-  EXPECT_EQ(b.engine.state().decisions.begin()->second.kind, held_kind);
+  EXPECT_EQ(b.engine.state().decisions.begin()->second.kind, DecisionKind::held);
   ASSERT_TRUE(b.in(Decide{b.run, "a", Answer::approve, "ada", "once"}));
   EXPECT_EQ(b.stage("a"), Stage::running);
   EXPECT_EQ(b.r().notes.at(b.node("a")).who, "ada") << "how its session knows that it may";

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "engine/held.h"
 #include "engine/transitions.h"
 #include "engine/view.h"
 
@@ -117,7 +116,7 @@ Link own_state(const State& state, const Run& run, NodeId n, Time now) {
             out.text += ": " + quoted(run.criteria_of(n)[it->second.criterion].text);
           if (it->second.kind == DecisionKind::acceptance) out.text += ": nothing verified it; is it done?";
           if (it->second.kind == DecisionKind::lost) out.text += ": its attempt was lost; run it again?";
-          if (it->second.kind == held_kind) out.text += why + "; may it go on?";
+          if (it->second.kind == DecisionKind::held) out.text += why + "; may it go on?";
         }
       if (!open.empty()) out.action = "sparky decide D" + std::to_string(open[0]) + " approve | reject | waive";
       break;

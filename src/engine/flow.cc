@@ -126,7 +126,7 @@ void Step::work_ended(const Attempt& a, const ReportEnded& report) {
   if (a.cancelling == CancelReason::operator_asked) return stage(a.run, a.node, Stage::cancelled, a.cancelled_by);
   if (success) return proceed(a.run, a.node);
   if (asks_person(run(a.run), a.node, report.outcome, report.code)) {
-    open_decision(a.run, a.node, held_kind, no_criterion);
+    open_decision(a.run, a.node, DecisionKind::held, no_criterion);
     return stage(a.run, a.node, Stage::deciding, {}, report.note);
   }
   if (a.cancelling == CancelReason::run_cancelled) return stage(a.run, a.node, Stage::ready);
@@ -152,7 +152,7 @@ void Step::check_ended(const Attempt& a, const ReportEnded& report) {
   if (a.cancelling != CancelReason::none && !verified) return;
   if (!says && run(a.run).nodes[a.node].lost < lost_max) return;
   if (asks_person(run(a.run), a.node, report.outcome, report.code)) {
-    open_decision(a.run, a.node, held_kind, a.criterion);
+    open_decision(a.run, a.node, DecisionKind::held, a.criterion);
     return stage(a.run, a.node, Stage::deciding, {}, report.note);
   }
   emit(CriterionJudged{.run = a.run,

@@ -6,7 +6,6 @@
 namespace sparky::engine {
 
 inline constexpr int held_code = 75;
-inline constexpr DecisionKind held_kind{3};  // beside those of types.h
 // Decision::criterion of a held decision that is about the work itself, not about the merge.
 inline constexpr uint16_t no_criterion = 0xffff;
 

@@ -257,13 +257,14 @@ Result<Reply> Step::answer(const Decision& d, const Decide& input) {
         fail_try(d.run, d.node, input.who,
                  "lost, and not to be run again" + (input.note.empty() ? "" : ": " + input.note));
       return reply;
-  }
-  if (d.kind == held_kind) {
-    auto who = input.who.empty() ? "somebody" : input.who;
-    if (approve)  // `who` is how its next attempt knows that it may
-      stage(d.run, d.node, d.criterion == no_criterion ? Stage::ready : Stage::checking, who, input.note);
-    else
-      fail_try(d.run, d.node, who, "not allowed" + (input.note.empty() ? "" : ": " + input.note));
+    case DecisionKind::held: {
+      auto who = input.who.empty() ? "somebody" : input.who;
+      if (approve)  // `who` is how its next attempt knows that it may
+        stage(d.run, d.node, d.criterion == no_criterion ? Stage::ready : Stage::checking, who, input.note);
+      else
+        fail_try(d.run, d.node, who, "not allowed" + (input.note.empty() ? "" : ": " + input.note));
+      return reply;
+    }
   }
   return reply;
 }

@@ -63,6 +63,7 @@ enum class DecisionKind : uint8_t {
   criterion,   // a manual criterion, or one that this machine cannot test
   acceptance,  // everything ran, but no criterion could be verified: is it done?
   lost,        // the attempt was lost with its warden and on_lost = "ask": approve runs it again, reject fails it
+  held,        // an agent's session or merge asks before it goes on (engine/held.h)
 };
 enum class Answer : uint8_t { approve, reject, waive };
 

@@ -1,6 +1,5 @@
 // The status document and its parts.
 #include "engine/view.h"
-#include "engine/held.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -290,11 +289,12 @@ Json describe(const State& state, const Decision& d) {
       out["text"] = "The attempt of " + id +
                     " was lost with the process that watched it. Run it again (approve), or fail it (reject)?";
       break;
-  }
-  if (d.kind == held_kind) {
-    auto why = run->notes.find(d.node);
-    out["text"] = (why == run->notes.end() || why->second.note.empty() ? id + " needs a person" : why->second.note) +
-                  ". Go on (approve), or not (reject)?";
+    case DecisionKind::held: {
+      auto why = run->notes.find(d.node);
+      out["text"] = (why == run->notes.end() || why->second.note.empty() ? id + " needs a person" : why->second.note) +
+                    ". Go on (approve), or not (reject)?";
+      break;
+    }
   }
   out["answers"] = {"approve", "reject", "waive"};
   return out;
