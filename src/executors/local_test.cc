@@ -16,6 +16,7 @@
 
 #include "base/files.h"
 #include "warden/process.h"
+#include "warden/spool.h"
 
 namespace sparky::executors {
 namespace {
@@ -318,6 +319,23 @@ TEST_F(Local, QueuesInOrderAndRecalls) {
   ASSERT_TRUE(write_file_atomic(root_ / "go", ""));
   EXPECT_TRUE(until(Kind::exited, "second"));
   EXPECT_EQ(text(root_ / "order"), "1\nsecond\n");
+}
+
+TEST_F(Local, WhatIsAcceptedWhileTheSpoolIsRewrittenStarts) {
+  connect(1);
+  auto spool_bytes = [&] { return fs::file_size(directory() / "spool"); };
+  // Filled until the next attempt makes it so long that it is written anew.
+  for (int n = 0; spool_bytes() < warden::rewrite_from_bytes - 200; ++n) {
+    bool near = spool_bytes() > warden::rewrite_from_bytes - 2000;
+    auto id = std::string(near ? 1 : 190, 'x') + std::to_string(n);
+    executor_->start(spec(id, "true"));
+    executor_->recall(id);
+    executor_->flush();
+    ASSERT_TRUE(until(Kind::recalled, id));
+    events_.clear();
+  }
+  EXPECT_TRUE(run(spec(std::string(200, 'y'), "true")).ok());
+  EXPECT_LT(spool_bytes(), warden::rewrite_from_bytes / 2);
 }
 
 TEST_F(Local, WhatTakesNoSlotStartsWhenAllAreTaken) {

@@ -109,7 +109,7 @@ Status replay_result(const Json& recorded, const fs::path& directory) {
     auto digested = digest(directory / path);
     if (!digested)
       wrong += fmt::format("\n  input {}: {}", path, digested.error().message);
-    else if (digested->sha256 != input.at("sha256"))
+    else if (digested->sha256 != input.at("sha256").get<std::string>())
       wrong += fmt::format("\n  input {}: is not the file that was recorded", path);
   }
   if (!wrong.empty())

@@ -16,7 +16,6 @@ namespace {
 constexpr uint32_t format_version = 1;
 constexpr size_t record_max_bytes = 4096;
 constexpr size_t head_bytes = 4 + 4 + 8;  // length of the rest, CRC-32 of number and rest, number
-constexpr uint64_t rewrite_from_bytes = 1u << 20;
 
 enum Record : uint8_t { header, accept_, start_, pid_, exit_, forget_, settle_ };
 

@@ -37,6 +37,9 @@ SpoolContents parse_spool(std::string_view bytes);
 std::string boot_id();     // of this life of the machine
 uint64_t boot_clock_ms();  // milliseconds since its boot, suspended time included
 
+// Beyond this it is written anew as soon as most of it is about what is forgotten.
+inline constexpr uint64_t rewrite_from_bytes = 1u << 20;
+
 // The file. Changes are gathered in memory; write() hands them to the system, and a sync of fd() makes them durable.
 class Spool {
  public:

@@ -78,6 +78,7 @@ int Warden::run() {
 // === What can become ready ===
 
 int Warden::wait_ms() const {
+  if (can_start(supervisor_->slots_used())) return 0;  // a rewritten spool is durable without a sync's end to wait for
   uint64_t until = UINT64_MAX;
   if (auto d = supervisor_->deadline()) until = std::min(until, *d);
   if (spool_.broken()) until = std::min(until, retry_at_);
@@ -350,14 +351,17 @@ void Warden::raise_file_limit() {
 
 // === The loop's second half ===
 
+bool Warden::can_start(size_t used) const {
+  return daemon_ && !stopping_ && !spool_.broken() && !queue_.empty() && queue_.front().accepted <= durable_ &&
+         (queue_.front().spec.beyond_slots || used < slots_);
+}
+
 void Warden::start_ready() {
-  while (daemon_ && !stopping_ && !spool_.broken()) {
+  for (;;) {
     auto used = supervisor_->slots_used();
     std::vector<Queued> batch;
-    while (!queue_.empty() && queue_.front().accepted <= durable_) {
-      bool takes_slot = !queue_.front().spec.beyond_slots;
-      if (takes_slot && used >= slots_) break;
-      used += takes_slot;
+    while (can_start(used)) {
+      used += !queue_.front().spec.beyond_slots;
       batch.push_back(std::move(queue_.front()));
       queue_.pop_front();
     }

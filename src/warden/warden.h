@@ -67,6 +67,7 @@ class Warden {
   bool drop_queued(const std::string& id);
   void raise_file_limit();
   // the loop's second half
+  bool can_start(size_t slots_used) const;  // the first in the queue
   void start_ready();
   void write_spool();
   void tell_durable();
