@@ -164,7 +164,10 @@ Status Loop::run() {
     if (turn_ && ready(ledger_->journal().completion_fd())) SPARKY_TRY(finish_turn());
     look_again();
     finish_prune();
-    if (!turn_ && !stopping_) SPARKY_TRY(decide());
+    if (!turn_ && !stopping_) {
+      set_ahead();
+      SPARKY_TRY(decide());
+    }
     answer_late();
     heartbeat();
     write_statuses();
@@ -230,6 +233,17 @@ Status Loop::reconcile() {
   for (auto& effect : engine.outstanding()) do_effect(effect);
   executor_->flush();
   return {};
+}
+
+// Commands that end in moments would wait for the disk between one and the next, so more of them are handed over early.
+// What takes longer gains nothing by that, and is better chosen when there is a slot for it.
+void Loop::set_ahead() {
+  auto& state = ledger_->state();
+  auto few = std::max(4u, state.slots);
+  if (typical_ms_ < 200 && state.ahead < 16 * few)
+    waiting_.push_back({{engine::SetSlots{state.slots, 16 * few}}, nullptr, {}, {}});
+  if (typical_ms_ > 500 && state.ahead > few)
+    waiting_.push_back({{engine::SetSlots{state.slots, few}}, nullptr, {}, {}});
 }
 
 void Loop::wait() {
@@ -365,6 +379,7 @@ void Loop::take(const executors::ExecutorEvent& event) {
         say(fmt::format("attempt {} ended (code {}), but the journal does not know it: was an older one put back?",
                         event.id, event.exit.code));
       waiting_.push_back({{}, nullptr, event.id, {}});
+      typical_ms_ += (double((event.exit.ended - event.exit.started).count()) - typical_ms_) / 16;
       if (ours) {
         auto ended = conductor::report(id, event.exit);
         if (auto task = agent_task(ledger_->project(), ledger_->state(), *attempt))

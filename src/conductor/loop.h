@@ -71,6 +71,7 @@ class Loop final : public Conductor {
                       const std::vector<std::string>& addresses);
   Status reconcile();
   Status finish_turn();  // waits for the commit under way, and acts
+  void set_ahead();
   void wait();
   void gather();
   void take(Arrived arrived);
@@ -118,7 +119,8 @@ class Loop final : public Conductor {
   std::optional<Pruning> pruning_;
   SteadyTime clock_;
   bool stopping_ = false;
-  std::string trouble_;  // of the executor; empty: none
+  double typical_ms_ = 1000;  // that an attempt took of late
+  std::string trouble_;       // of the executor; empty: none
   Clock::time_point beat_{}, statuses_written_ = Clock::now(), busy_ = Clock::now();
   uint64_t commits_ = 0, requests_seen_ = 0;
   double commit_ms_max_ = 0;

@@ -60,7 +60,13 @@ class Applier {
     std::erase_if(s.agenda, [&](auto& entry) { return entry.first == e.run; });
     s.runs.erase(e.run);
   }
-  void operator()(const SlotsSet& e) { s.slots = e.slots, s.ahead = e.ahead; }
+  void operator()(const SlotsSet& e) {
+    bool changed = s.slots != e.slots;
+    s.slots = e.slots, s.ahead = e.ahead;
+    if (!changed) return;
+    for (auto& [id, run] : s.runs)
+      if (run.options.jobs > 0) rebuild(s, run);  // whether that limits it
+  }
 
   // --- nodes
   void operator()(const NodeStaged& e) {

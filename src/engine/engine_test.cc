@@ -1,12 +1,14 @@
 // The engine by example: each test says one rule and fails when it is broken. The simulator (sim/) looks for the rest.
 #include "engine/engine.h"
-#include "engine/held.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "engine/codec.h"
+#include "engine/held.h"
+#include "engine/view.h"
 #include "plan/plan.h"
 
 namespace sparky::engine {
@@ -405,6 +407,26 @@ TEST(Engine, EarlyHandOverIsRecalledForMoreUrgentWork) {
   EXPECT_EQ(b.r().settled, Standing::paused);
   ASSERT_TRUE(b.in(Resume{b.run}));
   EXPECT_EQ(b.running(), (Ids{"D", "B"}));
+}
+
+TEST(Engine, WhatIsHandedOverEarlyIsShownAsReady) {
+  Bench b;
+  for (auto id : {"A", "B", "C"}) b.add(id);
+  b.start({.jobs = 1}, 1, 1);
+  EXPECT_EQ(b.running(), (Ids{"A", "B"})) << "as many as there are slots is no limit";
+  b.begin("A");
+  auto shown = status(b.engine.state(), b.r(), b.now);
+  EXPECT_EQ(shown["counts"], (Json{{"running", 1}, {"ready", 2}}));
+  EXPECT_EQ(shown["slots"], (Json{{"used", 1}, {"all", 1}}));
+  EXPECT_EQ(shown["orchestrators"][0]["workstreams"]["A"]["status"], "in_progress");
+  EXPECT_EQ(shown["orchestrators"][0]["workstreams"]["B"]["status"], "queued");
+  EXPECT_EQ(describe(b.engine.state(), b.r(), b.node("B"), b.now)["stage"], "ready");
+
+  b.in(SetSlots{2, 1});
+  EXPECT_EQ(b.running(), (Ids{"A", "B"})) << "fewer than there are slots is one";
+  b.end("A");
+  b.end("B");
+  EXPECT_EQ(b.running(), Ids{"C"});
 }
 
 TEST(Engine, CancelledRunGoesOnWithTheSameWork) {

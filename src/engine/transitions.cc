@@ -84,7 +84,8 @@ void make_classes(State& state, Run& run) {
     return Pool::Need{state.pool.named_limit(name), 1, capacity};
   };
   auto own = "run " + std::to_string(run.id);  // limits of plans cannot be named so: a name has no space
-  if (run.options.jobs > 0) common.push_back(limit(own, run.options.jobs));
+  // At least as many as there are slots is no limit: then work can be handed over early, for the executor has no more.
+  if (run.options.jobs > 0 && run.options.jobs < state.slots) common.push_back(limit(own, run.options.jobs));
   std::unordered_map<std::string, std::pair<uint32_t, uint32_t>> orchestrators;  // those with a limit: index, jobs
   for (uint32_t i = 0; i < plan.orchestrators.size(); ++i)
     if (auto& o = plan.orchestrators[i]; o.jobs > 0) orchestrators[o.id] = {i, uint32_t(o.jobs)};

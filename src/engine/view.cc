@@ -9,9 +9,17 @@
 namespace sparky::engine {
 namespace {
 
+// Handed over beyond the free slots, work is ready and not running, whatever the engine calls it.
+bool waits_early(const State& state, const NodeState& node) {
+  auto* a = node.stage == Stage::running ? state.attempt(node.attempt) : nullptr;
+  return a && a->early && !a->started;
+}
+
+Stage shown(const State& state, const NodeState& node) { return waits_early(state, node) ? Stage::ready : node.stage; }
+
 // The words of blueprint §9.3; "stage" beside it says exactly where it stands.
-std::string_view status_word(const NodeState& node) {
-  switch (node.stage) {
+std::string_view status_word(Stage stage) {
+  switch (stage) {
     case Stage::waiting:
       return "blocked";
     case Stage::ready:
@@ -62,7 +70,8 @@ void put_time(Json& out, const char* key, Time t) {
 // The short form, as it stands in the status document.
 Json brief(const State& state, const Run& run, NodeId n, const Forecast& expected, Time now) {
   auto& node = run.nodes[n];
-  Json out{{"status", status_word(node)}, {"stage", name(node.stage)}};
+  auto stage = shown(state, node);
+  Json out{{"status", status_word(stage)}, {"stage", name(stage)}};
   if (auto* w = run.workstream(n); w && !w->name.empty()) out["name"] = w->name;
   if (node.stage == Stage::completed) put_time(out, "completion_time", node.finished);
   if (auto* a = state.attempt(node.attempt); a && a->work == Work::run) {
@@ -163,9 +172,14 @@ Json status(const State& state, const Run& run, Time now) {
   put_time(out, "changed", run.changed);
   if (auto t = eta(state, run, now)) out["eta"] = iso(std::chrono::floor<std::chrono::seconds>(*t));
   out["counts"] = Json::object();
+  auto counts = run.counts;
+  for (auto& [id, a] : state.attempts)
+    if (a.work == Work::run && a.run == run.id && a.node < run.nodes.size() && run.nodes[a.node].selected &&
+        waits_early(state, run.nodes[a.node]))
+      --counts[size_t(Stage::running)], ++counts[size_t(Stage::ready)];
   for (int i = 0; i < stage_count; ++i)
-    if (run.counts[size_t(i)] > 0) out["counts"][std::string(name(Stage(i)))] = run.counts[size_t(i)];
-  out["slots"] = {{"used", state.slots_used}, {"all", state.slots}};
+    if (counts[size_t(i)] > 0) out["counts"][std::string(name(Stage(i)))] = counts[size_t(i)];
+  out["slots"] = {{"used", std::min(state.slots_used, state.slots)}, {"all", state.slots}};
 
   out["orchestrators"] = Json::array();
   for (auto& group : groups(run)) {
@@ -205,7 +219,7 @@ Json status(const State& state, const Run& run, Time now) {
 
 Json describe(const State& state, const Run& run, NodeId n, Time now) {
   auto& node = run.nodes[n];
-  Json out{{"id", run.id_of(n)}, {"status", status_word(node)}, {"stage", name(node.stage)}};
+  Json out{{"id", run.id_of(n)}, {"status", status_word(shown(state, node))}, {"stage", name(shown(state, node))}};
   if (auto* w = run.workstream(n)) {
     out["name"] = w->name;
     out["orchestrator"] = w->orchestrator;

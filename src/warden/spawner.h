@@ -5,10 +5,11 @@
 #pragma once
 #include <sys/types.h>
 
-#include <semaphore>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "warden/semaphore.h"
 
 namespace sparky::warden {
 
@@ -33,7 +34,7 @@ class Spawner {
  private:
   const Request* request_ = nullptr;  // null: end
   Reply reply_;
-  std::binary_semaphore asked_{0}, answered_{0};
+  Semaphore asked_, answered_;
   std::thread thread_;
 };
 

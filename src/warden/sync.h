@@ -2,10 +2,10 @@
 #pragma once
 #include <cstdint>
 #include <optional>
-#include <semaphore>
 #include <thread>
 
 #include "base/files.h"
+#include "warden/semaphore.h"
 
 namespace sparky::warden {
 
@@ -27,7 +27,7 @@ class Sync {
   bool busy_ = false;
   int file_ = -1;  // -1: end
   Done done_;
-  std::binary_semaphore asked_{0};
+  Semaphore asked_;
   std::thread thread_;
 };
 

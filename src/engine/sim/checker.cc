@@ -46,7 +46,8 @@ bool Checker::limits_admit(const State& state, const Run& run, NodeId node, bool
     if (other)
       for (auto& [name, amount] : other->needs) used[name] += amount;
   }
-  if (run.options.jobs > 0 && of_run > run.options.jobs) return false;
+  // With as many as there are slots it is the executor that lets no more run than may.
+  if (run.options.jobs > 0 && run.options.jobs < state.slots && of_run > run.options.jobs) return false;
   if (!w) return true;
   for (auto& o : run.plan->orchestrators)
     if (o.id == w->orchestrator && o.jobs > 0 && of_orchestrator > o.jobs) return false;
