@@ -318,6 +318,7 @@ void LocalExecutor::hear_frame(Type type, Reader in) {
       event.kind = Kind::started;
       event.id = in.text();
       event.known = in.u64() != 0 || open_.contains(event.id);
+      open_.insert(event.id);  // also one of an earlier daemon's: should the warden die, its end is ours to tell
       event.pid = int64_t(in.u64());
       event.at = Time{Duration{int64_t(in.u64())}};
       break;

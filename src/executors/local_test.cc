@@ -445,6 +445,18 @@ TEST_F(Local, AKilledWardenLosesWhatRanAndNothingElse) {
   EXPECT_EQ(text(root_ / "effects"), "waited\n");
 }
 
+TEST_F(Local, WhatAnEarlierDaemonStartedAndTheNextOneDidNotNameIsToldWhenTheWardenDies) {
+  connect(2);
+  start(spec("adopted", "sleep 1000"));
+  EXPECT_TRUE(until(Kind::started, "adopted"));
+  executor_.reset();
+  connect(2);
+  EXPECT_TRUE(until(Kind::started, "adopted"));
+  kill_warden(SIGKILL);
+  EXPECT_TRUE(until(Kind::exited, "adopted"));
+  EXPECT_EQ(last(Kind::exited, "adopted").exit.ending, Ending::lost);
+}
+
 TEST_F(Local, AWardenToldToStopEndsItsAttemptsAsLost) {
   connect(2);
   start(spec("a", "sleep 1000"));
