@@ -8,9 +8,9 @@
 """
 from .aio import AsyncClient
 from .client import Client
-from .messages import (Event, JobAccepted, JobFailed, JobResult, JobState, Model, Progress, SparkyError,
+from .messages import (Event, JobAccepted, JobFailed, JobResult, JobState, Keys, Model, Progress, SparkyError,
                        StatusInfo, Unreachable)
 
-__all__ = ["AsyncClient", "Client", "Event", "JobAccepted", "JobFailed", "JobResult", "JobState", "Model",
+__all__ = ["AsyncClient", "Client", "Event", "JobAccepted", "JobFailed", "JobResult", "JobState", "Keys", "Model",
            "Progress", "SparkyError", "StatusInfo", "Unreachable"]
 __version__ = "0.1.0"

@@ -1,14 +1,32 @@
 """What goes over the wire, as Python values. One MessagePack map per frame, `type` names the message."""
 from __future__ import annotations
 
+import json
+import os
 from dataclasses import dataclass, field, fields
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import msgpack
+import zmq
 
 DEFAULT_REQ = "tcp://127.0.0.1:5555"
 DEFAULT_PUB = "tcp://127.0.0.1:5556"
 DEFAULT_EVENTS = "tcp://127.0.0.1:5557"
+
+
+class Keys:
+    """Who this client is, for a daemon on another machine: the file that `sparky keys add NAME` prints."""
+
+    def __init__(self, file: Union[str, "os.PathLike[str]"]):
+        with open(file, encoding="utf-8") as text:
+            content = json.load(text)
+        try:
+            self.public, self.secret, self.server = (content[k].encode() for k in ("public", "secret", "server"))
+        except (KeyError, TypeError, AttributeError):
+            raise SparkyError(f"{file} is no key file of a client", "`sparky keys add NAME` prints one") from None
+
+    def use(self, socket: zmq.Socket) -> None:
+        socket.curve_publickey, socket.curve_secretkey, socket.curve_serverkey = self.public, self.secret, self.server
 
 
 class SparkyError(Exception):
@@ -68,6 +86,13 @@ class JobResult:
     image_path: str = ""
     image_paths: list[str] = field(default_factory=list)
     metadata: Any = None
+
+
+    @staticmethod
+    def of(reply: dict[str, Any]) -> "JobResult":
+        path, metadata = reply.get("image_path", ""), reply.get("metadata")
+        several = metadata.get("image_paths") if isinstance(metadata, dict) else None
+        return JobResult(path, several or ([path] if path else []), metadata)
 
 
 @dataclass(frozen=True)

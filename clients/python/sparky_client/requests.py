@@ -29,13 +29,24 @@ class Requests:
     def generate(self, prompt: str, model: str = "sprite-32", *, id: Optional[str] = None,
                  size: Optional[Sequence[int]] = None, steps: Optional[int] = None, cfg_scale: Optional[float] = None,
                  lora: Optional[str] = None, batch_size: Optional[int] = None, animation_frames: Optional[int] = None,
-                 tileset_grid: Optional[Sequence[int]] = None, seed: Optional[int] = None):
+                 tileset_grid: Optional[Sequence[int]] = None, seed: Optional[int] = None,
+                 colors: Optional[int] = None, negative: Optional[str] = None):
         """Submits a job. Repeating it with the same id and content runs nothing twice."""
         values = {"id": id or f"py-{uuid.uuid4().hex[:12]}", "prompt": prompt, "model": model,
                   "size": list(size) if size else None, "steps": steps, "cfg_scale": cfg_scale, "lora": lora,
                   "batch_size": batch_size, "animation_frames": animation_frames,
-                  "tileset_grid": list(tileset_grid) if tileset_grid else None, "seed": seed}
+                  "tileset_grid": list(tileset_grid) if tileset_grid else None, "seed": seed,
+                  "colors": colors, "negative": negative}
         return self._ask("generate", values, lambda reply: read(JobAccepted, reply))
+
+    def submit(self, kind: str, request: dict[str, Any], *, id: Optional[str] = None, model: Optional[str] = None,
+               priority: Optional[str] = None, after: Optional[Sequence[str]] = None, retries: Optional[int] = None,
+               timeout_s: Optional[float] = None):
+        """Puts a job of any kind into the queue. Repeating it with the same id and content runs nothing twice."""
+        values = {"id": id or f"py-{uuid.uuid4().hex[:12]}", "kind": kind, "request": request, "model": model,
+                  "priority": priority, "after": list(after) if after else None, "retries": retries,
+                  "timeout_s": timeout_s}
+        return self._ask("submit_job", values, lambda reply: read(JobAccepted, reply))
 
     def cancel(self, job_id: str):
         return self._ask("cancel", {"job_id": job_id}, lambda reply: reply["job_id"])
@@ -43,4 +54,4 @@ class Requests:
     def job(self, job_id: str):
         """JobResult once it is completed, else JobState."""
         return self._ask("get_status", {"job_id": job_id},
-                         lambda reply: read(JobResult if reply["type"] == "result" else JobState, reply))
+                         lambda reply: JobResult.of(reply) if reply["type"] == "result" else read(JobState, reply))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, os.environ.get("SPARKY_SUPPORT", "tests/support"))
 from daemon import Daemon, until  # noqa: E402
-from sparky_client import AsyncClient, JobFailed, JobResult, SparkyError, Unreachable  # noqa: E402
+from sparky_client import AsyncClient, JobFailed, JobResult, Keys, SparkyError, Unreachable  # noqa: E402
 
 SPARKY = os.environ.get("SPARKY", "build/release/bin/sparky")
 # A worker that "draws" by a command: progress, then a file that holds the request.
@@ -52,6 +52,7 @@ class WithDaemon(unittest.TestCase):
         self.assertIn("a knight", Path(result.image_path).read_text())
         self.assertEqual(seen, sorted(seen))
         self.assertIsInstance(self.client.job(job.job_id), JobResult)
+        self.assertEqual(result.image_paths, [result.image_path])
         again = self.client.generate("a knight", "m", seed=3, id=job.job_id)
         self.assertEqual(again.job_id, job.job_id)
         with self.assertRaises(JobFailed):
@@ -104,14 +105,46 @@ class WithDaemon(unittest.TestCase):
         with self.daemon.client(timeout_s=0.3) as client, self.assertRaisesRegex(Unreachable, "sparky serve"):
             client.ping()
 
+    def test_other_machines_come_in_by_key(self):
+        self.client.close()
+        self.daemon.stop()
+        keys = self.daemon.project / "laptop.json"
+        keys.write_text(self.daemon.run("keys", "add", "laptop", "--role", "observe"))
+        self.daemon.ports = dict.fromkeys(("requests", "updates", "events"), "tcp://0.0.0.0:0")
+        self.daemon.start()
+        for name in ("requests", "updates", "events"):
+            self.daemon.ports[name] = self.daemon.ports[name].replace("0.0.0.0", "127.0.0.1")
+        with self.daemon.client(timeout_s=0.5) as stranger, self.assertRaises(Unreachable):
+            stranger.ping()
+        with self.daemon.client(keys=Keys(keys)) as client:
+            self.assertTrue(client.ping())
+            with self.assertRaisesRegex(SparkyError, "submit"):
+                client.generate("a knight", "m")
+            self.assertEqual(next(client.events(after=0)).seq, 1)
+
+        async def look():
+            async with AsyncClient(self.daemon.address("requests"), keys=Keys(keys)) as client:
+                return await client.ping()
+        self.assertTrue(asyncio.run(asyncio.wait_for(look(), 30)))
+        with self.assertRaisesRegex(SparkyError, "key file"):
+            Keys(self.daemon.project / ".sparky/keys/server.json")
+
     def test_asyncio(self):
         self.worker()
 
         async def day():
-            async with AsyncClient(self.daemon.address("requests"), self.daemon.address("updates")) as client:
+            async with AsyncClient(*map(self.daemon.address, ("requests", "updates", "events"))) as client:
                 replies = await asyncio.gather(*(client.ping() for _ in range(20)))
                 jobs = [await client.generate(f"knight {n}", "m") for n in range(3)]
                 results = await asyncio.gather(*(client.wait(job.job_id) for job in jobs))
+                seen = []
+                async for event in client.events(after=0):
+                    seen.append(event.seq)
+                    if event.event == "queue-paused":
+                        break
+                    if len(seen) == 1:
+                        await client.ask("pause_queue", paused=True)
+                self.assertEqual(seen, list(range(1, len(seen) + 1)))
                 return replies, results
         replies, results = asyncio.run(asyncio.wait_for(day(), 60))
         self.assertEqual(replies, [True] * 20)
