@@ -95,7 +95,7 @@ bench-tui: (configure "release")
     cmake --build --preset release -j {{jobs}} --target tui_bench
     build/release/bin/tui_bench
 
-# what asking the daemon costs beside bare libzmq and a bare sync: `./dev bench-daemon 5000 10000`
+# what asking the daemon costs beside bare libzmq and a bare sync: `./dev bench-daemon` (rounds 7, jobs 10000)
 bench-daemon *ARGS: build
     cmake --build --preset release -j {{jobs}} --target daemon_bench
     build/release/bin/daemon_bench build/release/bin/sparky {{ARGS}}

@@ -1,10 +1,11 @@
-// What asking the daemon costs, each figure beside the bare thing it is made of, measured in turns in the same run:
+// What asking the daemon costs, each figure beside the bare thing it is made of, measured in turns in the same run. Of
+// the rounds, each is a figure of its own; shown are the middle one and, in brackets, the best and the worst.
 //   ping      against a ROUTER of plain libzmq in a process of its own that sends every frame back
 //   generate  acknowledged, which means on disk, against a ping and a sync of the same disk
 //   jobs      accepted per second when a client pipelines them
 //   events    to a hundred subscribers
 //
-//   daemon_bench SPARKY [PINGS] [JOBS]
+//   daemon_bench SPARKY [ROUNDS] [JOBS]
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
@@ -87,6 +88,16 @@ struct Figures {
   }
 };
 
+// One figure of each round.
+struct Rounds {
+  Figures figures;
+  void add(double figure) { figures.all.push_back(figure); }
+  std::string text(int digits) {
+    return fmt::format("{:.{}f} ({:.{}f} to {:.{}f})", figures.at(0.5), digits, figures.at(0), digits, figures.at(1),
+                       digits);
+  }
+};
+
 std::string ask(zmq::socket_t& socket, const std::string& bytes) {
   socket.send(zmq::buffer(bytes), zmq::send_flags::none);
   zmq::message_t reply;
@@ -116,27 +127,38 @@ class Bench {
     (void)ask(asked_, wire::encode(wire::Request(wire::PauseQueue{true}), {}));
   }
 
-  void pings(int count) {
-    auto ping = wire::encode(wire::Request(wire::Ping{}), {});
-    Figures bare, daemon;
-    for (int i = -200; i < count; ++i) {
-      auto begun = Clock::now();
-      (void)ask(bare_, ping);
-      auto first = microseconds(begun);
-      begun = Clock::now();
-      (void)ask(asked_, ping);
-      auto second = microseconds(begun);
-      if (i < 0) continue;  // the first ones warm up
-      bare.all.push_back(first), daemon.all.push_back(second);
+  void pings_and_generates(int rounds) {
+    constexpr int pings = 2000, generates = 50;
+    Rounds p50, p99, bare_us, ping_us, generate, generate_us, sync_us;
+    for (int round = -1; round < rounds; ++round) {
+      auto [bare, daemon] = pings_of_a_round(pings);
+      auto [sync, accepted] = generates_of_a_round(generates, round);
+      if (round < 0) continue;  // warms up
+      auto ping = daemon.at(0.5);
+      bare_us.add(bare.at(0.5)), ping_us.add(ping), sync_us.add(sync.at(0.5)), generate_us.add(accepted.at(0.5));
+      p50.add(ping / bare.at(0.5)), p99.add(daemon.at(0.99) / bare.at(0.99));
+      generate.add(accepted.at(0.5) / (ping + 1.5 * sync.at(0.5)));
     }
-    ping_ = daemon.at(0.5);
-    fmt::print("ping      p50 {:.0f} µs, bare libzmq {:.0f} µs: ratio {:.2f} (target 1.25)\n", daemon.at(0.5),
-               bare.at(0.5), daemon.at(0.5) / bare.at(0.5));
-    fmt::print("          p99 {:.0f} µs, bare libzmq {:.0f} µs: ratio {:.2f} (target 1.5)\n", daemon.at(0.99),
-               bare.at(0.99), daemon.at(0.99) / bare.at(0.99));
+    fmt::print("{} rounds of {} pings and {} generates\n", rounds, pings, generates);
+    fmt::print("ping      {} µs, bare libzmq {} µs\n", ping_us.text(0), bare_us.text(0));
+    fmt::print("          p50 {} × bare (target 1.25), p99 {} × bare (target 1.5)\n", p50.text(2), p99.text(2));
+    fmt::print("generate  {} µs acknowledged on disk, a bare sync {} µs\n", generate_us.text(0), sync_us.text(0));
+    fmt::print("          {} × (ping + 1.5 × sync) (target 1)\n", generate.text(2));
   }
 
-  void generates(int count) {
+  std::pair<Figures, Figures> pings_of_a_round(int count) {
+    auto ping = wire::encode(wire::Request(wire::Ping{}), {});
+    Figures bare, daemon;
+    for (int i = 0; i < count; ++i)
+      for (auto [socket, figures] : {std::pair(&bare_, &bare), std::pair(&asked_, &daemon)}) {
+        auto begun = Clock::now();
+        (void)ask(*socket, ping);
+        figures->all.push_back(microseconds(begun));
+      }
+    return {std::move(bare), std::move(daemon)};
+  }
+
+  std::pair<Figures, Figures> generates_of_a_round(int count, int round) {
     Fd file(::open((directory_.path() / "sync").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
     Figures sync, generate;
     std::string block(4096, 'x');
@@ -145,17 +167,13 @@ class Bench {
       auto begun = Clock::now();
       if (::write(file.get(), block.data(), block.size()) < 0 || ::fdatasync(file.get()) != 0) give_up("cannot sync");
       sync.all.push_back(microseconds(begun));
-      wire::Generate request{.id = fmt::format("g{}", i), .prompt = "a red dragon", .model = "m"};
+      wire::Generate request{.id = fmt::format("g{}-{}", round, i), .prompt = "a red dragon", .model = "m"};
       begun = Clock::now();
       auto reply = ask(asked_, wire::encode(wire::Request(request), {}));
       generate.all.push_back(microseconds(begun));
       if (reply.find("job_accepted") == reply.npos) give_up("generate was refused: " + reply);
     }
-    auto limit = ping_ + 1.5 * sync.at(0.5);
-    fmt::print(
-        "generate  p50 {:.0f} µs acknowledged on disk; ping {:.0f} µs + 1.5 × sync {:.0f} µs = {:.0f} µs: ratio "
-        "{:.2f}\n",
-        generate.at(0.5), ping_, sync.at(0.5), limit, generate.at(0.5) / limit);
+    return {std::move(sync), std::move(generate)};
   }
 
   void jobs(int count) {
@@ -234,17 +252,15 @@ class Bench {
   zmq::context_t context_;
   zmq::socket_t bare_{context_, zmq::socket_type::req}, asked_{context_, zmq::socket_type::req},
       worker_{context_, zmq::socket_type::dealer};
-  double ping_ = 0;
 };
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 2) give_up("daemon_bench SPARKY [PINGS] [JOBS]");
+  if (argc < 2) give_up("daemon_bench SPARKY [ROUNDS] [JOBS]");
   auto number = [&](int i, int otherwise) { return argc > i ? std::max(1, std::atoi(argv[i])) : otherwise; };
   Bench bench(std::filesystem::absolute(argv[1]).string());
-  bench.pings(number(2, 5000));
-  bench.generates(300);
+  bench.pings_and_generates(number(2, 7));
   bench.jobs(number(3, 10'000));
   bench.subscribers(100, 300);
   return 0;
