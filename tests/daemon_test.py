@@ -66,6 +66,25 @@ class Keys(unittest.TestCase):
                         again.ask("retry_job", id="nobody", key="k5")
 
 
+class Serve(unittest.TestCase):
+    def test_a_second_daemon_is_refused_and_leaves_the_first_ones_words_alone(self):
+        with Daemon(SPARKY) as daemon:
+            daemon.stop()
+            (daemon.project / ".sparky").chmod(0o755)
+            daemon.run("serve", "--detach", "--req", "none", "--pub", "none", "--events", "none", "--http", "none")
+            self.assertEqual((daemon.project / ".sparky").stat().st_mode & 0o777, 0o700)
+            log = daemon.project / ".sparky" / "serve.log"
+            with log.open("a") as words:
+                words.write("the first one's words\n")
+            second = daemon.run("serve", "--detach", check=False)
+            self.assertEqual(second.returncode, 1)
+            self.assertIn("in use by another Sparky", second.stderr)
+            self.assertNotIn("the first one's words", second.stderr)
+            self.assertTrue(log.read_text().startswith("the first one's words"))
+            self.assertIn("answers in", daemon.run("doctor"))
+            daemon.end_strays()
+
+
 class Observability(unittest.TestCase):
     def get(self, daemon, path):
         with urllib.request.urlopen(daemon.address("http") + path, timeout=10) as reply:

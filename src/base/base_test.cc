@@ -48,6 +48,13 @@ TEST(Json, HostileNestingIsRefused) {
   EXPECT_FALSE(parse_msgpack(std::string("\x01\x02", 2)));
 }
 
+TEST(Json, KeysOfMsgpackMapsAreStrings) {
+  auto why = [](std::string_view bytes) { return parse_msgpack(bytes).error().message; };
+  EXPECT_EQ(why("\x81\x01\x02"), "MessagePack byte 2: the key of a map must be a string");
+  EXPECT_EQ(why({"\x81\xa1k\x81\xc4\x00\x00", 7}), "MessagePack byte 5: the key of a map must be a string");
+  EXPECT_TRUE(parse_msgpack("\x82\xa1k\x01\xd9\x01l\x93\x01\x02\x03"));
+}
+
 TEST(Json, MsgpackRoundTrips) {
   Json value = {{"type", "ping"}, {"n", {1, -5, 2.5, true, nullptr}}, {"long", std::string(70'000, 'x')}};
   EXPECT_EQ(*parse_msgpack(to_msgpack(value)), value);

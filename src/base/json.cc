@@ -94,16 +94,21 @@ namespace {
 // The library's MessagePack reader recurses before it asks the handler, so depth is checked first, by a walk that
 // keeps its own stack of "values still to come". It also refuses lengths that the bytes cannot hold.
 Status check_msgpack_shape(std::string_view bytes, DecodeLimits limits) {
+  struct Open {
+    uint64_t left;
+    bool map;  // of which every second value is a key, beginning with the first
+  };
   size_t at = 0, values = 0;
-  std::vector<uint64_t> pending{1};
+  std::vector<Open> pending{{1, false}};
   auto broken = [&](const char* what) { return fail(Errc::invalid, fmt::format("MessagePack byte {}: {}", at, what)); };
   while (!pending.empty()) {
-    if (pending.back() == 0) {
+    if (pending.back().left == 0) {
       pending.pop_back();
       continue;
     }
-    --pending.back();
     if (at >= bytes.size()) return broken("unexpected end");
+    bool key = pending.back().map && pending.back().left % 2 == 0;
+    --pending.back().left;
     if (++values > 2 * limits.values) return broken("too many values");
     auto tag = static_cast<unsigned char>(bytes[at++]);
     bool truncated = false;
@@ -116,6 +121,8 @@ Status check_msgpack_shape(std::string_view bytes, DecodeLimits limits) {
       for (int i = 0; i < width; ++i) n = n << 8 | static_cast<unsigned char>(bytes[at++]);
       return n;
     };
+    bool text = (tag >= 0xa0 && tag <= 0xbf) || (tag >= 0xd9 && tag <= 0xdb);
+    if (key && !text) return broken("the key of a map must be a string");
     uint64_t skip = 0, children = 0;
     bool container = false;
     if (tag >= 0x80 && tag <= 0x8f)
@@ -150,7 +157,7 @@ Status check_msgpack_shape(std::string_view bytes, DecodeLimits limits) {
     at += skip;
     if (container) {
       if (int(pending.size()) > limits.depth) return broken("nested too deep");
-      pending.push_back(children);
+      pending.push_back({children, tag <= 0x8f || tag >= 0xde});
     }
   }
   if (at != bytes.size()) return broken("bytes after the end");

@@ -25,6 +25,12 @@ std::string text_of(const Json& json, const char* field) {
   return it->is_string() ? it->get<std::string>() : it->dump();
 }
 
+std::string words(const Json& list) {
+  std::string text;
+  for (auto& word : list) text += (text.empty() ? "" : " ") + word.get<std::string>();
+  return text;
+}
+
 // Asks, and prints the part of the answer that a script wants; `show` prints it for people.
 template <class Reply, class Show>
 int ask_and_show(const Context& context, const wire::Request& request, const Show& show) {
@@ -48,18 +54,29 @@ int operate(const Context& context, const wire::Request& request, const std::str
 }
 
 int list_jobs(const Context& context, const QueueOptions& o) {
-  return ask_and_show<wire::JobList>(context, wire::ListJobs{o.state}, [&](const wire::JobList& reply) {
+  auto door = open_door(context);
+  if (!door) return report(door.error());
+  Json all = Json::array();
+  bool paused = false;
+  for (uint64_t after = 0, next = 1; next != 0; after = next) {
+    auto part = (*door)->ask<wire::JobList>(wire::ListJobs{.state = o.state, .after = after});
+    if (!part) return report(part.error());
+    if (!context.json && part->paused && !std::exchange(paused, true))
+      fmt::print("the queue is paused; `sparky queue resume` lets it go on\n");
+    paused = part->paused;
+    next = part->next;
     if (context.json) {
-      fmt::print("{}\n", json_text(Json{{"paused", reply.paused}, {"jobs", *reply.jobs}}));
-      return int(done);
+      all.insert(all.end(), part->jobs->begin(), part->jobs->end());
+      continue;
     }
-    if (reply.paused) fmt::print("the queue is paused; `sparky queue resume` lets it go on\n");
-    if (reply.jobs->empty()) fmt::print("no jobs\n");
-    for (auto& job : *reply.jobs)
+    if (after == 0 && part->jobs->empty()) fmt::print("no jobs\n");
+    for (auto& job : *part->jobs)
       fmt::print("{:24} {:10} {:10} {:8} {}\n", printable(text_of(job, "id")), text_of(job, "kind"),
-                 text_of(job, "state"), text_of(job, "priority"), printable(text_of(job, "note")));
-    return int(done);
-  });
+                 text_of(job, "state"), text_of(job, "priority"),
+                 printable(text_of(job, job.contains("error") ? "error" : "note")));
+  }
+  if (context.json) fmt::print("{}\n", json_text(Json{{"paused", paused}, {"jobs", all}}));
+  return done;
 }
 
 int show_job(const Context& context, const QueueOptions& o) {
@@ -149,7 +166,10 @@ int list_workers(const Context& context) {
       fmt::print("no workers; `sparky worker` starts one\n");
     else
       for (auto& worker : *reply.workers)
-        fmt::print("{:24} {}\n", printable(text_of(worker, "name")), printable(worker.dump()));
+        fmt::print("{:24} {:6} {} of {} busy  {}{}\n", printable(text_of(worker, "name")),
+                   printable(text_of(worker, "device")), worker["jobs"].size(), text_of(worker, "leases"),
+                   printable(words(worker["kinds"])),
+                   worker["models"].empty() ? "" : "; models: " + printable(words(worker["models"])));
     return int(done);
   });
 }

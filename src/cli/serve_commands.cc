@@ -109,7 +109,8 @@ int serve_here(const Context& context, const fs::path& project, const ServeOptio
   auto at = given.http.empty() ? config::load(project).config.text("serve.http") : given.http;
   auto http = serve_http(at, options.metrics);  // its thread leaves the signals to the loop
   // Another project's daemon may have the usual port; what was asked for must be there.
-  bool asked = !given.http.empty() || config::load(project).config.value("serve.http").source != config::Source::initial;
+  bool asked =
+      !given.http.empty() || config::load(project).config.value("serve.http").source != config::Source::initial;
   if (!http && asked) return report(http.error());
   if (!http) (void)report(http.error()), http = nullptr;
   auto addresses = listening(**opened);
@@ -134,13 +135,18 @@ int serve_detached(const Context& context, const fs::path& project, const ServeO
   if (::pipe2(ends, O_CLOEXEC) != 0) return report(fail_errno(errno, "cannot make a pipe").error());
   Fd in(ends[0]), out(ends[1]);
   auto log = project / ".sparky" / "serve.log";
+  std::error_code ec;
+  constexpr uintmax_t log_max_bytes = 1 << 20;
+  auto before = fs::file_size(log, ec);  // another daemon may be writing there, whose words stay
+  if (ec) before = 0;
+  if (before > log_max_bytes) fs::rename(log, log.string() + ".1", ec), before = 0;
   pid_t pid = ::fork();
   if (pid < 0) return report(fail_errno(errno, "cannot start a process").error());
   if (pid == 0) {
     ::setsid();
     in.reset();
     Fd nowhere(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-    Fd words(::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    Fd words(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
     ::dup2(nowhere.get(), STDIN_FILENO);
     ::dup2(words.get(), STDOUT_FILENO);
     ::dup2(words.get(), STDERR_FILENO);
@@ -152,7 +158,9 @@ int serve_detached(const Context& context, const fs::path& project, const ServeO
   for (ssize_t n; (n = ::read(in.get(), buffer, sizeof buffer)) > 0;) text.append(buffer, size_t(n));
   auto addresses = parse_json(text);
   if (!addresses) {  // it ended without a word on the pipe; its words are in the log
-    fmt::print(stderr, "{}", printable(read_file(log).value_or("sparky: error: the daemon ended\n")));
+    auto words = read_file(log).value_or("");
+    words.erase(0, std::min<size_t>(before, words.size()));
+    fmt::print(stderr, "{}", words.empty() ? "sparky: error: the daemon ended\n" : printable(words));
     return failed;
   }
   announce(context, *addresses, pid);
@@ -166,7 +174,7 @@ struct WorkerOptions {
   std::string connect, name, command, device = "cpu", keys, server_key;
   std::vector<std::string> kinds{"exec"}, models;
   uint32_t leases = 1;
-  std::string idle;
+  std::string idle, patience = "10m";
 };
 
 // The file that `sparky keys add` prints for a client.
@@ -208,6 +216,10 @@ int work_here(const Context& context, const WorkerOptions& given) {
     if (!idle) return report(idle.error());
     options.idle = *idle;
   }
+  auto patience = parse_duration(given.patience);
+  if (!patience) return report(patience.error());
+  options.patience = *patience;
+  options.unsettled = fs::current_path() / "sparky-unsettled";
   options.log = [](std::string_view line) { fmt::print(stderr, "worker: {}\n", printable(line)); };
   for (int s : {SIGTERM, SIGINT, SIGHUP}) ::signal(s, [](int) { worker_stop = true; });
   auto ended = wire::work(options, worker_function(given.command), worker_stop);
@@ -266,6 +278,7 @@ void add_keys(CLI::App& app, Context& context) {
   remove->add_option("NAME", *name, "its name")->required();
   remove->callback([&context, name] {
     auto ok = conductor::remove_client(find_project(context.project), *name);
+    if (ok) fmt::print(stderr, "{} may ask nothing more; events it hears until the daemon is started again\n", *name);
     context.exit = ok ? done : report(ok.error());
   });
   auto* list = keys->add_subcommand("list", "The clients that are allowed");
@@ -317,6 +330,11 @@ void add_serve_commands(CLI::App& app, Context& context) {
   worker->add_option("--leases", w->leases, "jobs at once")->capture_default_str()->check(CLI::Range(1, 1000));
   worker->add_option("--device", w->device, "what it runs on, for people to read")->capture_default_str();
   worker->add_option("--idle", w->idle, "end after so long without a job")->type_name("DURATION");
+  worker
+      ->add_option("--patience", w->patience,
+                   "when no daemon takes its results for so long, it leaves their files in ./sparky-unsettled and ends")
+      ->type_name("DURATION")
+      ->capture_default_str();
   worker->add_option("--keys", w->keys, "a client's key file, from `sparky keys add NAME --role operate`")
       ->type_name("FILE");
   worker->add_option("--server-key", w->server_key, "the daemon's public key, if it is not in the key file")

@@ -242,9 +242,9 @@ void Loop::leave_when_idle() {
 
 void Loop::answer(Asker& asker, const wire::Reply& reply) {
   asker.answered = true;
+  send(asker.route, wire::encode(reply, asker.asked.envelope.request_id));
   meter_->sent("requests", wire::type_of(reply));
   meter_->answered(wire::type_of(asker.asked.body), Clock::now() - asker.arrived);
-  send(asker.route, wire::encode(reply, asker.asked.envelope.request_id));
 }
 
 void Loop::say(std::string_view line) const {

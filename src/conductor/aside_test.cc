@@ -34,6 +34,33 @@ TEST(Aside, TheStudioAnswersBesideTheLoop) {
   asks.join();
 }
 
+TEST(Aside, ARequestWithAKeyIsDoneOnceAlsoAcrossARestart) {
+  Project project;
+  std::atomic<int> restored = 0;
+  auto options = project.options();
+  options.studio = [&](const wire::Request&) -> wire::Reply {
+    ++restored;
+    return wire::Done{};
+  };
+  auto restore = [&](std::string key) {
+    auto client = project.client();
+    auto reply =
+        client->ask(wire::Request(wire::RestorePictures{}), wire::Envelope{.key = std::move(key)}, Duration(5000));
+    return reply && std::holds_alternative<wire::Done>(*reply);
+  };
+  {
+    Running running(options);
+    EXPECT_TRUE(restore("k"));
+    EXPECT_TRUE(restore("k"));
+    EXPECT_EQ(restored, 1);
+    EXPECT_TRUE(restore(""));
+    EXPECT_EQ(restored, 2);
+  }
+  Running running(options);
+  EXPECT_TRUE(restore("k"));
+  EXPECT_EQ(restored, 2);
+}
+
 TEST(Aside, SettingsAreListedAndWritten) {
   Project project;
   ASSERT_TRUE(write_file_atomic(project.path / "sparky.toml", "[run]\njobs = 3  # mine\n"));

@@ -100,6 +100,29 @@ TEST(Conductor, RunsAPlanToItsEndWithEvidence) {
   EXPECT_EQ(project.read("order"), "a\nb\n");
 }
 
+TEST(Conductor, ASubmissionWithAKeyIsOneRun) {
+  Project project;
+  auto start = wire::Request(wire::StartRun{.plan = project.plan(small_plan), .fresh = true});
+  auto asked = [&](wire::Client& client, const wire::Request& request, std::string key) -> uint32_t {
+    auto reply = client.ask(request, wire::Envelope{.key = std::move(key)}, Duration(5000));
+    auto* started = reply ? std::get_if<wire::RunStarted>(&*reply) : nullptr;
+    return started ? started->run : 0;
+  };
+  {
+    Running running(project.options());
+    auto client = project.client();
+    EXPECT_EQ(asked(*client, start, "k1"), 1u);
+    EXPECT_EQ(asked(*client, start, "k1"), 1u);
+    EXPECT_EQ(asked(*client, start, "k2"), 2u);
+    std::get<wire::StartRun>(start).jobs = 3;
+    EXPECT_EQ(asked(*client, start, "k1"), 0u) << "the key belongs to another request";
+    std::get<wire::StartRun>(start).jobs = 0;
+  }
+  Running running(project.options());
+  auto client = project.client();
+  EXPECT_EQ(asked(*client, start, "k1"), 1u) << "also after a restart";
+}
+
 TEST(Conductor, ErrorsSayWhatWouldBeRight) {
   Project project;
   Running running(project.options());
@@ -358,6 +381,44 @@ TEST(Conductor, HostileFramesCostNothing) {
   }
   auto client = project.client();
   EXPECT_TRUE(client->ask<wire::Pong>(wire::Ping{}));
+}
+
+TEST(Conductor, ARequestIsOneFrameBehindItsRoute) {
+  Project project;
+  Running running(project.options());
+  zmq::context_t context;
+  zmq::socket_t socket(context, zmq::socket_type::dealer);
+  socket.set(zmq::sockopt::rcvtimeo, 5000);
+  socket.connect(wire::project_address(project.path, "sock"));
+  auto ping = to_msgpack(Json{{"type", "ping"}});
+  auto said = [&](const std::vector<std::string>& frames) {  // the type of the answer, and the frames before it
+    for (size_t i = 0; i < frames.size(); ++i)
+      socket.send(zmq::buffer(frames[i]), i + 1 < frames.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
+    std::string route;
+    for (zmq::message_t frame;; route += frame.to_string() + "|") {
+      if (!socket.recv(frame)) return std::string("silence");
+      if (!frame.more()) return route + (*parse_msgpack(frame.to_string_view()))["type"].get<std::string>();
+    }
+  };
+  EXPECT_EQ(said({ping}), "pong");
+  EXPECT_EQ(said({"", ping}), "|pong");
+  EXPECT_EQ(said({"a", "b", "", ping}), "a|b||pong") << "as through proxies";
+  EXPECT_EQ(said({"", ping, ping}), "|error");
+  EXPECT_EQ(said({ping, ping}), "error");
+  EXPECT_EQ(said({""}), "error");
+  EXPECT_EQ(said(std::vector<std::string>(1000, "x")), "error");
+}
+
+TEST(Conductor, QuestionsAboutWhatIsNotAreErrors) {
+  Project project;
+  Running running(project.options());
+  auto client = project.client();
+  auto ahead = client->ask<wire::EventList>(wire::ReadEvents{.after = 1'000'000});
+  ASSERT_FALSE(ahead) << "who waits for a number of another journal would wait for ever";
+  EXPECT_TRUE(ahead.error().is(Errc::invalid)) << ahead.error().text();
+  auto jobs = client->ask<wire::JobList>(wire::ListJobs{.state = "done"});
+  ASSERT_FALSE(jobs);
+  EXPECT_NE(jobs.error().text().find("completed"), std::string::npos) << jobs.error().text();
 }
 
 // A conductor in a process of its own, to be killed.

@@ -1,7 +1,10 @@
 // Desk: what is asked of Sparky, between the wire's requests and the engine's inputs. A request either only looks, and
 // is answered at once from the state, or it acts, and becomes inputs whose events must be on disk before the answer.
 #pragma once
+#include <fmt/format.h>
+
 #include <functional>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -35,6 +38,8 @@ class Desk {
 
   Surroundings& around() { return around_; }
 
+  // What a client must be allowed for a request.
+  wire::Role role_of(const wire::Request& request) const;
   static bool acts(const wire::Request& request);
   // Whether the answer to one that looks depends on what may not be on disk yet.
   static bool needs_disk(const wire::Request& request);
@@ -63,6 +68,17 @@ class Desk {
   const engine::State& state_;
   Surroundings around_;
 };
+
+// One of the words of an enum, as in a request's field. Errc::invalid names those there are.
+template <class Enum>
+Result<Enum> word(std::string_view text, std::initializer_list<Enum> all, std::string_view field) {
+  std::string names;
+  for (auto value : all) {
+    if (name(value) == text) return value;
+    names += (names.empty() ? "" : ", ") + std::string(name(value));
+  }
+  return fail(Errc::invalid, fmt::format("field '{}' is '{}'; it must be one of {}", field, text, names));
+}
 
 // The runs that are to leave the journal.
 std::vector<engine::RunId> archived(const Ordered& ordered);

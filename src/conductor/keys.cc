@@ -15,7 +15,7 @@ namespace {
 
 fs::path directory(const fs::path& project) { return project / ".sparky" / "keys"; }
 fs::path client_file(const fs::path& project, const std::string& name) {
-  return directory(project) / "clients" / (name + ".json");
+  return clients_directory(project) / (name + ".json");
 }
 
 Result<wire::KeyPair> new_pair() {
@@ -34,12 +34,15 @@ Result<std::string> text_field(const fs::path& file, const char* field) {
   return (*json)[field].get<std::string>();
 }
 
-Status write_private(const fs::path& file, const Json& json) {
+Status write_private(const fs::path& project, const fs::path& file, const Json& json) {
+  SPARKY_TRY(make_directories(project / ".sparky", 0700));
   SPARKY_TRY(make_directories(file.parent_path(), 0700));
   return write_file_atomic(file, json_text(json, 1) + "\n", {.overwrite = false, .mode = 0600});
 }
 
 }  // namespace
+
+fs::path clients_directory(const fs::path& project) { return directory(project) / "clients"; }
 
 std::optional<wire::Role> role_named(std::string_view text) {
   for (auto role : {wire::Role::observe, wire::Role::submit, wire::Role::operate})
@@ -59,8 +62,8 @@ Result<wire::KeyPair> make_server_keys(const fs::path& project) {
   auto known = server_keys(project);
   if (known || !known.error().is(Errc::not_found)) return known;
   SPARKY_ASSIGN(auto pair, new_pair());
-  SPARKY_TRY(
-      write_private(directory(project) / "server.json", {{"public", pair.public_key}, {"secret", pair.secret_key}}));
+  SPARKY_TRY(write_private(project, directory(project) / "server.json",
+                           {{"public", pair.public_key}, {"secret", pair.secret_key}}));
   return pair;
 }
 
@@ -69,8 +72,8 @@ Result<wire::KeyPair> add_client(const fs::path& project, const std::string& cli
   if (client.empty() || client.size() > 64 || !std::ranges::all_of(client, plain))
     return fail(Errc::invalid, fmt::format("'{}' is no name for a client", client), "use letters, digits, - and _");
   SPARKY_ASSIGN(auto pair, new_pair());
-  auto written =
-      write_private(client_file(project, client), {{"public", pair.public_key}, {"role", std::string(name(role))}});
+  auto written = write_private(project, client_file(project, client),
+                               {{"public", pair.public_key}, {"role", std::string(name(role))}});
   if (!written && written.error().is(Errc::exists))
     return fail(Errc::exists, fmt::format("there is a client '{}' already", client),
                 fmt::format("take another name, or first: sparky keys remove {}", client));
@@ -87,7 +90,7 @@ Status remove_client(const fs::path& project, const std::string& client) {
 Result<std::vector<AllowedClient>> allowed_clients(const fs::path& project) {
   std::vector<AllowedClient> all;
   std::error_code ec;
-  for (auto& entry : fs::directory_iterator(directory(project) / "clients", ec)) {
+  for (auto& entry : fs::directory_iterator(clients_directory(project), ec)) {
     if (entry.path().extension() != ".json") continue;
     AllowedClient client{.name = entry.path().stem().string()};
     SPARKY_ASSIGN(client.public_key, text_field(entry.path(), "public"));

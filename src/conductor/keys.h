@@ -18,6 +18,7 @@ struct AllowedClient {
   wire::Role role = wire::Role::observe;
 };
 
+std::filesystem::path clients_directory(const std::filesystem::path& project);
 // The daemon's own pair. Errc::not_found: none was made.
 Result<wire::KeyPair> server_keys(const std::filesystem::path& project);
 // Makes them if there are none. An existing pair is never replaced: its clients rely on it.

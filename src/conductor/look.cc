@@ -13,6 +13,7 @@
 
 namespace sparky::conductor {
 namespace fs = std::filesystem;
+using engine::JobState;
 using wire::Reply;
 
 namespace {
@@ -164,16 +165,38 @@ struct Look {
     return answer(read());
   }
   Answer operator()(const wire::ReadEvents& r) {
+    // Else who followed another journal would wait for these numbers, and miss what comes before them.
+    if (r.after > ledger.newest())
+      return error_reply({Errc::invalid,
+                          fmt::format("field 'after' is {}, but the newest event is {}: you followed another journal",
+                                      r.after, ledger.newest()),
+                          "begin anew: a snapshot (run_status), or after 0"});
     uint64_t after = r.after;
     auto events = ledger.read(after, std::min<uint64_t>(r.max ? r.max : 1000, 10'000), r.run);
     if (!events) return error_reply(events.error());
     return wire::EventList{std::move(*events), after, ledger.newest()};
   }
   Answer operator()(const wire::ListJobs& r) {
+    if (!r.state.empty()) {
+      auto known = word(
+          r.state, {JobState::queued, JobState::running, JobState::completed, JobState::failed, JobState::cancelled},
+          "state");
+      if (!known) return error_reply(known.error());
+    }
+    constexpr size_t jobs_max = 20'000;  // so that describing them does not hold the loop
+    auto max = r.max ? std::min<uint64_t>(r.max, jobs_max) : jobs_max;
     Json jobs = Json::array();
-    for (auto& [id, job] : state.jobs)
-      if (r.state.empty() || r.state == name(job.state)) jobs.push_back(engine::describe(state, job, now));
-    return wire::JobList{wire::document(std::move(jobs)), state.queue_paused};
+    uint64_t last = 0, next = 0;
+    for (auto it = state.jobs.upper_bound(r.after); it != state.jobs.end(); ++it) {
+      if (!r.state.empty() && r.state != name(it->second.state)) continue;
+      if (jobs.size() == max) {
+        next = last;
+        break;
+      }
+      jobs.push_back(engine::describe(state, it->second, now));
+      last = it->first;
+    }
+    return wire::JobList{wire::document(std::move(jobs)), state.queue_paused, next};
   }
   Answer operator()(const wire::ShowJob& r) {
     auto* job = state.job(r.id);
@@ -203,6 +226,12 @@ struct Look {
 };
 
 Reply Desk::look(const wire::Request& request, Time now) { return std::visit(Look{*this, now}, request); }
+
+wire::Role Desk::role_of(const wire::Request& request) const {
+  auto* retry = std::get_if<wire::RetryJob>(&request);
+  auto* job = retry ? state_.job(retry->id) : nullptr;
+  return job ? wire::role_of_kind(job->spec.kind) : wire::role_of(request);
+}
 
 bool Desk::acts(const wire::Request& request) {
   using namespace wire;

@@ -37,17 +37,22 @@ void block_signals() {
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
-bool ready(int fd) {
-  pollfd p{fd, POLLIN, 0};
-  return ::poll(&p, 1, 0) == 1;
-}
-
 // Each client is a connection or two.
 void raise_file_limit() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = std::max(limit.rlim_cur, std::min<rlim_t>(limit.rlim_max, 65'536));
   ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+Error denied(const wire::Request& request, wire::Role needed, std::optional<wire::Role> role) {
+  if (!role)
+    return {Errc::denied, "this key is not allowed any more",
+            "`sparky keys add NAME` on the daemon's machine makes one"};
+  return {Errc::denied,
+          fmt::format("this '{}' needs the role {}; this client may only {}", wire::type_of(request), name(needed),
+                      name(*role)),
+          "another key, or: sparky keys add NAME --role …"};
 }
 
 // As many as are configured, or as a run that is still going on asks for.
@@ -129,7 +134,8 @@ Status Loop::open_sockets(std::vector<Bound>& bound, zmq::socket_type type, std:
   if (!gate_) {
     SPARKY_ASSIGN(gate_, Gate::open(context_, ledger_->project()));
   }
-  SPARKY_ASSIGN(auto others, Bound::open(context_, type, open_to_all, keys->secret_key, std::string(name)));
+  SPARKY_ASSIGN(auto others,
+                Bound::open_secured(context_, type, open_to_all, keys->secret_key, std::string(name), *gate_));
   bound.push_back(std::move(others));
   return {};
 }
@@ -161,7 +167,7 @@ Status Loop::run() {
   while (!(stopping_ && !turn_)) {
     wait();
     gather();
-    if (turn_ && ready(ledger_->journal().completion_fd())) SPARKY_TRY(finish_turn());
+    if (turn_ && has_come(ledger_->journal().completion_fd())) SPARKY_TRY(finish_turn());
     look_again();
     finish_prune();
     if (!turn_ && !stopping_) {
@@ -255,8 +261,10 @@ void Loop::wait() {
   timeout = std::min(timeout, std::chrono::ceil<std::chrono::milliseconds>(workers_->patience()));
   if (pruning_) timeout = std::min<std::chrono::milliseconds>(timeout, 20ms);
   if (!turn_ && !waiting_.empty()) timeout = 0ms;
-  std::vector<zmq::pollitem_t> items;
+  auto& items = polled_;
+  items.clear();
   for (auto& bound : requests_) items.push_back({bound.socket().handle(), 0, ZMQ_POLLIN, 0});
+  // What a worker hears at once (a lease again, "settled") must not be ahead of the disk.
   if (!turn_)
     for (auto& bound : worker_sockets_) items.push_back({bound.socket().handle(), 0, ZMQ_POLLIN, 0});
   if (gate_) items.push_back({gate_->socket().handle(), 0, ZMQ_POLLIN, 0});
@@ -270,28 +278,36 @@ void Loop::wait() {
   }
 }
 
+// Whether wait() found something to read there: looking at what is quiet would cost as much as answering a ping.
+bool Loop::has_come(const zmq::socket_t& socket) const {
+  return std::ranges::any_of(polled_, [&](auto& item) { return item.socket == socket.handle() && item.revents; });
+}
+bool Loop::has_come(int fd) const {
+  return std::ranges::any_of(polled_, [&](auto& item) { return !item.socket && item.fd == fd && item.revents; });
+}
+
 void Loop::gather() {
   for (auto& bound : requests_)
-    for (int i = 0; i < requests_per_turn; ++i) {
+    for (int i = 0; has_come(bound.socket()) && i < requests_per_turn; ++i) {
       auto arrived = bound.receive();
       if (!arrived) break;
       take(std::move(*arrived));
     }
-  for (auto& event : executor_->pump(clock_.now())) take(event);
-  // What a worker hears at once (a lease again, "settled") must not be ahead of the disk.
-  if (!turn_)
-    for (auto& bound : worker_sockets_) workers_->gather(bound);
+  if (has_come(executor_->fd()))
+    for (auto& event : executor_->pump(clock_.now())) take(event);
+  for (auto& bound : worker_sockets_)
+    if (has_come(bound.socket())) workers_->gather(bound);
   workers_->tick();
-  if (gate_) gate_->answer();
-  aside_->tell();
+  if (gate_ && has_come(gate_->socket())) gate_->answer();
+  if (has_come(aside_->fd())) aside_->tell();
   take_signals();
 }
 
 void Loop::take_signals() {
   uint64_t count = 0;
-  if (::read(wake_.get(), &count, sizeof count) == sizeof count) stopping_ = true;
+  if (has_come(wake_.get()) && ::read(wake_.get(), &count, sizeof count) == sizeof count) stopping_ = true;
   signalfd_siginfo info;
-  if (signal_ && ::read(signal_.get(), &info, sizeof info) == sizeof info) {
+  if (signal_ && has_come(signal_.get()) && ::read(signal_.get(), &info, sizeof info) == sizeof info) {
     say(fmt::format("ends on signal {}; what runs goes on under the warden", info.ssi_signo));
     stopping_ = true;
   }
@@ -303,24 +319,21 @@ void Loop::take(Arrived arrived) {
   auto asker = std::make_shared<Asker>();
   asker->route = std::move(arrived.route);
   asker->arrived = Clock::now();
-  auto asked = wire::parse_request(arrived.body);
+  auto asked = arrived.frames == 1 ? wire::parse_request(arrived.body, &asker->asked.envelope.request_id)
+                                   : fail(Errc::invalid, fmt::format("a request is one frame, not {}", arrived.frames),
+                                          "a DEALER sends an empty frame, then the request");
   meter_->received("requests", asked ? wire::type_of(asked->body) : "invalid");
   if (!asked) return answer(*asker, error_reply(asked.error()));
   asker->asked = std::move(*asked);
   auto& request = asker->asked.body;
-  // Who is on this machine may do everything; who came in by a key, what that key may.
-  auto role = asker->route.secured ? gate_->role(asker->route.user) : wire::Role::operate;
-  if (role < wire::role_of(request))
-    return answer(*asker, error_reply({Errc::denied,
-                                       fmt::format("'{}' needs the role {}; this client may only {}",
-                                                   wire::type_of(request), name(wire::role_of(request)), name(role)),
-                                       "another key, or: sparky keys add NAME --role …"}));
+  if (auto needed = desk_->role_of(request); !arrived.role || *arrived.role < needed)
+    return answer(*asker, error_reply(denied(request, needed, arrived.role)));
   if (std::holds_alternative<wire::Shutdown>(request)) {
     stopping_ = true;
     return answer(*asker, wire::Done{{"Sparky ends; what runs goes on"}, ledger_->newest()});
   }
   if (wire::is_of_studio(request)) {
-    aside_->ask(request, [this, asker](const wire::Reply& reply) { answer(*asker, reply); });
+    ask_aside(std::move(asker));
   } else if (Desk::acts(request)) {
     waiting_.push_back({{}, std::move(asker), {}, {}});
   } else if (turn_ && Desk::needs_disk(request)) {
@@ -328,6 +341,28 @@ void Loop::take(Arrived arrived) {
   } else {
     answer(*asker, desk_->look(request, clock_.now()));
   }
+}
+
+// What the studio does is not in the journal; a key of a request that acts makes it known there all the same.
+void Loop::ask_aside(std::shared_ptr<Asker> asker) {
+  auto& asked = asker->asked;
+  // Of change_setting, which may be repeated as it is, `key` is the setting's name.
+  if (wire::role_of(asked.body) == wire::Role::observe || std::holds_alternative<wire::ChangeSetting>(asked.body))
+    asked.envelope.key.clear();
+  if (auto known = desk_->answered(asked)) return answer(*asker, *known);
+  auto& key = asked.envelope.key;
+  if (!key.empty() && !keys_aside_.insert(key).second)
+    return answer(*asker, error_reply({Errc::busy, fmt::format("the request with the key '{}' is under way", key),
+                                       "ask again in a moment"}));
+  aside_->ask(asked.body, [this, asker](const wire::Reply& said) {
+    keys_aside_.erase(asker->asked.envelope.key);
+    auto reply = said;
+    if (auto* done = std::get_if<wire::Done>(&reply)) done->newest = ledger_->newest();
+    auto keep = desk_->keep(asker->asked, reply);
+    if (!keep) return answer(*asker, reply);
+    auto then = [this, asker, reply](const Workers::Replies&) { answer(*asker, reply); };
+    waiting_.push_back({{std::move(*keep)}, nullptr, {}, std::move(then)});
+  });
 }
 
 // Reads that wait for the disk: answered when nothing is being written, or when that takes too long. Then the answer
@@ -435,6 +470,7 @@ Status Loop::decide() {
   Turn turn{.begun = Clock::now()};
   if (auto wake = ledger_->engine().next_wakeup(); wake && *wake <= t)
     waiting_.push_front({{engine::Tick{}}, nullptr, {}, {}});
+  if (waiting_.empty()) return {};
   for (int i = 0; i < inputs_per_turn && !waiting_.empty(); ++i) {
     auto& next = waiting_.front();
     decide(next, turn, t);

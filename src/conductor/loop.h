@@ -74,7 +74,10 @@ class Loop final : public Conductor {
   void set_ahead();
   void wait();
   void gather();
+  bool has_come(const zmq::socket_t& socket) const;
+  bool has_come(int fd) const;
   void take(Arrived arrived);
+  void ask_aside(std::shared_ptr<Asker> asker);
   void take(const executors::ExecutorEvent& event);
   void take_local_worker(const executors::ExecutorEvent& event);
   void look_again();
@@ -117,6 +120,8 @@ class Loop final : public Conductor {
   std::deque<std::shared_ptr<Asker>> looking_;  // reads that wait for the disk
   std::optional<Turn> turn_;                    // being committed
   std::optional<Pruning> pruning_;
+  std::set<std::string> keys_aside_;     // of requests that the studio is answering
+  std::vector<zmq::pollitem_t> polled_;  // what wait() waited for, and found
   SteadyTime clock_;
   bool stopping_ = false;
   double typical_ms_ = 1000;  // that an attempt took of late

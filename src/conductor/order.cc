@@ -40,21 +40,11 @@ Result<std::shared_ptr<const plan::Plan>> load(const std::string& file, const fs
 
 Ordered just(Input input) { return {{std::move(input)}, {}}; }
 
-constexpr size_t id_max = 200, prompt_max = 20'000, request_max = 1 << 20, queue_max = 1'000'000,
+constexpr size_t id_max = 200, prompt_max = 20'000, request_max = 1 << 20, after_max = 1000, queue_max = 1'000'000,
                  client_jobs_max = 200'000;
 
 std::string digest_of(const wire::Request& request) {
   return sha256_hex(wire::encode(request, {}, wire::Encoding::json));
-}
-
-template <class Enum>
-Result<Enum> word(std::string_view text, std::initializer_list<Enum> all, std::string_view field) {
-  std::string names;
-  for (auto value : all) {
-    if (name(value) == text) return value;
-    names += (names.empty() ? "" : ", ") + std::string(name(value));
-  }
-  return fail(Errc::invalid, fmt::format("field '{}' is '{}'; it must be one of {}", field, text, names));
 }
 
 }  // namespace
@@ -72,8 +62,11 @@ struct Order {
   }
 
   // A queue without bounds would be a way to fill the disk.
-  Status limits(const std::string& id, const wire::Document& request) const {
-    if (id.size() > id_max) return fail(Errc::invalid, fmt::format("field 'id' has more than {} bytes", id_max));
+  Status limits(std::initializer_list<std::pair<std::string_view, std::string_view>> names,
+                const wire::Document& request) const {
+    for (auto& [field, text] : names)
+      if (text.size() > id_max)
+        return fail(Errc::invalid, fmt::format("field '{}' has more than {} bytes", field, id_max));
     if (request && json_text(*request).size() > request_max)
       return fail(Errc::invalid, fmt::format("field 'request' has more than {} bytes", request_max));
     size_t waiting = 0, mine = 0;
@@ -90,8 +83,10 @@ struct Order {
       if (value >= least && value <= most) return {};
       return fail(Errc::invalid, fmt::format("field '{}' is {}; it must be {} to {}", field, value, least, most));
     };
-    if (r.prompt.size() > prompt_max)
-      return fail(Errc::invalid, fmt::format("field 'prompt' has more than {} bytes", prompt_max));
+    for (auto& [field, text] :
+         {std::pair("prompt", &r.prompt), std::pair("negative", r.negative ? &*r.negative : nullptr)})
+      if (text && text->size() > prompt_max)
+        return fail(Errc::invalid, fmt::format("field '{}' has more than {} bytes", field, prompt_max));
     if (!r.size.empty() && r.size.size() != 2) return fail(Errc::invalid, "field 'size' must be [width, height]");
     for (auto side : r.size) SPARKY_TRY(in(side, 1, 4096, "size"));
     if (r.steps != 0) SPARKY_TRY(in(r.steps, 1, 1000, "steps"));
@@ -111,9 +106,6 @@ struct Order {
                                .only = r.only,
                                .facts = desk.around_.facts};
     options.facts.insert(options.facts.end(), r.facts.begin(), r.facts.end());
-    // Several clients may ask with the same key; the engine knows it again.
-    bool known_key = false;
-    for (auto& [id, run] : state.runs) known_key = known_key || (!envelope.key.empty() && run.key == envelope.key);
     const engine::Run* earlier = nullptr;
     for (auto& [id, run] : state.runs)
       if (!run.plan->files.empty() && run.plan->files[0] == plan->files[0]) earlier = &run;
@@ -121,8 +113,8 @@ struct Order {
     // Who asks for more at once than there are cores knows why: agents wait for others most of the time.
     if (options.jobs > state.slots)
       ordered.inputs.push_back(engine::SetSlots{options.jobs, std::max(state.ahead, options.jobs)});
-    if (!earlier || r.fresh || known_key) {
-      ordered.inputs.push_back(engine::CreateRun{plan, options, envelope.key});
+    if (!earlier || r.fresh) {
+      ordered.inputs.push_back(engine::CreateRun{plan, options});
       return ordered;
     }
     if (!earlier->plan->spawned.empty()) {
@@ -185,7 +177,9 @@ struct Order {
                   word(r.priority.empty() ? "normal" : r.priority,
                        {JobPriority::urgent, JobPriority::high, JobPriority::normal, JobPriority::low}, "priority"));
     if (r.kind.empty()) return fail(Errc::invalid, "field 'kind' is empty");
-    SPARKY_TRY(limits(r.id, r.request));
+    SPARKY_TRY(limits({{"id", r.id}, {"kind", r.kind}, {"model", r.model}}, r.request));
+    if (r.after.size() > after_max)
+      return fail(Errc::invalid, fmt::format("field 'after' names more than {} jobs", after_max));
     if (!(r.timeout_s >= 0 && r.timeout_s < 1e9)) return fail(Errc::invalid, "field 'timeout_s' is out of range");
     spec.after = r.after;
     spec.retries = r.retries;
@@ -197,7 +191,7 @@ struct Order {
   }
   Result<Ordered> operator()(const wire::Generate& r) {
     engine::JobSpec spec{.id = r.id, .kind = "generate", .model = r.model};
-    SPARKY_TRY(limits(r.id, nullptr));
+    SPARKY_TRY(limits({{"id", r.id}, {"model", r.model}, {"lora", r.lora.value_or("")}}, nullptr));
     SPARKY_TRY(sizes(r));
     // The request as it came, so that nothing of it is dropped on the way to the worker.
     spec.request = wire::encode(wire::Request(r), {}, wire::Encoding::json);
@@ -234,8 +228,6 @@ struct Order {
 Result<Ordered> Desk::order(const wire::Asked& asked) { return std::visit(Order{*this, asked.envelope}, asked.body); }
 
 std::optional<wire::Reply> Desk::answered(const wire::Asked& asked) const {
-  if (asked.envelope.key.size() > id_max)
-    return refusal(asked.body, {Errc::invalid, fmt::format("field 'key' has more than {} bytes", id_max), ""});
   auto* kept = asked.envelope.key.empty() ? nullptr : state_.kept_reply(asked.envelope.key);
   if (!kept) return std::nullopt;
   if (kept->digest != digest_of(asked.body))
@@ -248,8 +240,7 @@ std::optional<wire::Reply> Desk::answered(const wire::Asked& asked) const {
 }
 
 std::optional<engine::Input> Desk::keep(const wire::Asked& asked, const wire::Reply& reply) const {
-  // A run knows its own key, for as long as it is there.
-  if (asked.envelope.key.empty() || std::holds_alternative<wire::StartRun>(asked.body)) return std::nullopt;
+  if (asked.envelope.key.empty()) return std::nullopt;
   if (std::holds_alternative<wire::ErrorReply>(reply) || std::holds_alternative<wire::JobError>(reply))
     return std::nullopt;  // nothing was done, so it may be tried again
   return engine::KeepReply{asked.envelope.key, digest_of(asked.body), wire::encode(reply, {}, wire::Encoding::json)};
@@ -275,7 +266,7 @@ wire::Reply Desk::settle(const wire::Asked& asked, const Ordered& ordered,
   if (std::holds_alternative<wire::StartRun>(asked.body)) {
     bool created = std::ranges::any_of(ordered.inputs,
                                        [](auto& input) { return std::holds_alternative<engine::CreateRun>(input); });
-    return wire::RunStarted{last.run, !created || last.existing, std::move(notes), ledger_.newest()};
+    return wire::RunStarted{last.run, !created, std::move(notes), ledger_.newest()};
   }
   if (std::holds_alternative<wire::Prune>(asked.body)) return wire::Pruned{archived(ordered), std::move(notes)};
   bool job = std::holds_alternative<wire::Generate>(asked.body) || std::holds_alternative<wire::SubmitJob>(asked.body);

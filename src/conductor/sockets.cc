@@ -13,23 +13,33 @@ constexpr int queue_max = 10'000;              // frames per peer; a slow reader
 
 }  // namespace
 
-Result<Bound> Bound::open(zmq::context_t& context, zmq::socket_type type, const std::vector<std::string>& addresses,
-                          const std::string& secret_key, const std::string& domain) {
+Result<Bound> Bound::open(zmq::context_t& context, zmq::socket_type type, const std::vector<std::string>& addresses) {
   Bound bound;
   bound.socket_ = std::make_unique<zmq::socket_t>(context, type);
-  auto& s = *bound.socket_;
+  SPARKY_TRY(bound.bind(addresses));
+  return bound;
+}
+
+Result<Bound> Bound::open_secured(zmq::context_t& context, zmq::socket_type type,
+                                  const std::vector<std::string>& addresses, const std::string& secret_key,
+                                  const std::string& domain, Gate& gate) {
+  Bound bound;
+  bound.socket_ = std::make_unique<zmq::socket_t>(context, type);
+  bound.gate_ = &gate;
+  bound.socket_->set(zmq::sockopt::curve_server, true);
+  bound.socket_->set(zmq::sockopt::curve_secretkey, secret_key);
+  bound.socket_->set(zmq::sockopt::zap_domain, domain);
+  SPARKY_TRY(bound.bind(addresses));
+  return bound;
+}
+
+Status Bound::bind(const std::vector<std::string>& addresses) {
+  auto& s = *socket_;
   s.set(zmq::sockopt::linger, 1000);
   s.set(zmq::sockopt::maxmsgsize, frame_bytes_max);
   s.set(zmq::sockopt::sndhwm, queue_max);
   s.set(zmq::sockopt::rcvhwm, queue_max);
-
   s.set(zmq::sockopt::backlog, 1024);
-  bound.secured_ = !secret_key.empty();
-  if (bound.secured_) {
-    s.set(zmq::sockopt::curve_server, true);
-    s.set(zmq::sockopt::curve_secretkey, secret_key);
-    s.set(zmq::sockopt::zap_domain, domain);
-  }
   for (auto& address : addresses) {
     SPARKY_ASSIGN(auto endpoint, wire::resolve(address));
     try {
@@ -42,23 +52,34 @@ Result<Bound> Bound::open(zmq::context_t& context, zmq::socket_type type, const 
                   taken ? "another program listens there; choose another address" : "");
     }
     auto real = s.get(zmq::sockopt::last_endpoint);
-    bound.addresses_.push_back(address.starts_with("tcp://") ? real : address);
-    bound.endpoints_.push_back(std::move(endpoint));
+    addresses_.push_back(address.starts_with("tcp://") ? real : address);
+    endpoints_.push_back(std::move(endpoint));
   }
-  return bound;
+  return {};
 }
 
+// A ROUTER puts the peer's identity before the frames that came. A REQ socket sends an empty frame and the body, a
+// DEALER perhaps the body alone, and between proxies there are more frames before the empty one: all that is the route.
 std::optional<Arrived> Bound::receive() {
-  constexpr size_t frames_max = 8;
-  zmq::message_t frame;
-  if (!socket_->recv(frame, zmq::recv_flags::dontwait)) return std::nullopt;
-  Arrived arrived{{.socket = socket_.get(), .frames = {}, .secured = secured_, .user = {}}, {}};
-  while (frame.more()) {
-    if (arrived.route.frames.size() < frames_max) arrived.route.frames.push_back(frame.to_string());
+  constexpr size_t frames_max = 16;
+  std::vector<zmq::message_t> all(1);
+  if (!socket_->recv(all[0], zmq::recv_flags::dontwait)) return std::nullopt;
+  size_t count = 1, empty = 0;  // number of the first empty frame; 0: none
+  while (all.back().more()) {
+    zmq::message_t frame;
     if (!socket_->recv(frame)) break;
+    if (!empty && frame.size() == 0 && frame.more()) empty = count;
+    if (++count > frames_max) all.pop_back();
+    all.push_back(std::move(frame));
   }
-  if (const char* user = zmq_msg_gets(frame.handle(), "User-Id"); user && secured_) arrived.route.user = user;
-  arrived.body = frame.to_string();
+  size_t before = std::min(empty ? empty + 1 : size_t(1), all.size() - 1);
+  Arrived arrived{.route = {.socket = socket_.get(), .frames = {}}, .body = {}, .frames = count - before};
+  for (size_t i = 0; i < before; ++i) arrived.route.frames.push_back(all[i].to_string());
+  if (gate_) {
+    const char* user = zmq_msg_gets(all.back().handle(), "User-Id");
+    arrived.role = gate_->role(user ? user : "");
+  }
+  arrived.body = all.back().to_string();
   return arrived;
 }
 
@@ -84,13 +105,8 @@ void Gate::answer() {
     if (frames.size() == 7 && frames[5] == "CURVE" && frames[6].size() == 32) {
       char text[41];
       std::string key = zmq_z85_encode(text, reinterpret_cast<const uint8_t*>(frames[6].data()), 32);
-      auto allowed = allowed_clients(project_);  // read anew each time, so that a removed client stays out
-      if (allowed)
-        for (auto& client : *allowed)
-          if (client.public_key == key && (frames[2] != "workers" || client.role == wire::Role::operate)) {
-            user = key;
-            roles_[key] = client.role;
-          }
+      auto may = role(key);
+      if (may && (frames[2] != "workers" || *may == wire::Role::operate)) user = key;
     }
     std::string_view answer[] = {"1.0",
                                  frames.size() > 1 ? frames[1] : "",
@@ -103,9 +119,21 @@ void Gate::answer() {
   }
 }
 
-wire::Role Gate::role(const std::string& user) const {
+std::optional<wire::Role> Gate::role(const std::string& user) {
+  look();
   auto it = roles_.find(user);
-  return it == roles_.end() ? wire::Role::observe : it->second;
+  return it == roles_.end() ? std::nullopt : std::optional(it->second);
+}
+
+// The keys are files in one folder, written by renaming: whatever changes, its time does.
+void Gate::look() {
+  std::error_code ec;
+  auto changed = std::filesystem::last_write_time(clients_directory(project_), ec);
+  if (!ec && changed == changed_) return;
+  changed_ = changed;
+  roles_.clear();
+  if (auto allowed = allowed_clients(project_))
+    for (auto& client : *allowed) roles_[client.public_key] = client.role;
 }
 
 void send(const Route& route, std::string_view body) {

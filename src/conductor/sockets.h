@@ -19,21 +19,27 @@ namespace sparky::conductor {
 struct Route {
   zmq::socket_t* socket = nullptr;
   std::vector<std::string> frames;
-  bool secured = false;  // came in by CURVE
-  std::string user;      // then: the client's public key
 };
 struct Arrived {
   Route route;
   std::string body;
+  size_t frames = 1;  // that the body came in; a message is one
+  // What its sender may do: who is on this machine everything, who came in by a key what that key may; nothing if it
+  // has been removed meanwhile.
+  std::optional<wire::Role> role = wire::Role::operate;
 };
+
+class Gate;
 
 // A socket bound to one or more addresses.
 class Bound {
  public:
-  // `secret_key`: of the daemon, where only clients with CURVE keys are let in; empty: everybody. `domain` is told to
-  // the Gate below.
-  static Result<Bound> open(zmq::context_t& context, zmq::socket_type type, const std::vector<std::string>& addresses,
-                            const std::string& secret_key = {}, const std::string& domain = {});
+  static Result<Bound> open(zmq::context_t& context, zmq::socket_type type, const std::vector<std::string>& addresses);
+  // Only clients with CURVE keys are let in, by the gate, which outlives this and is told the `domain`. `secret_key`:
+  // of the daemon.
+  static Result<Bound> open_secured(zmq::context_t& context, zmq::socket_type type,
+                                    const std::vector<std::string>& addresses, const std::string& secret_key,
+                                    const std::string& domain, Gate& gate);
   zmq::socket_t& socket() { return *socket_; }
   const std::vector<std::string>& addresses() const { return addresses_; }  // with the ports that were really taken
   // The next request, if one is there; never waits.
@@ -41,10 +47,12 @@ class Bound {
   void publish(std::string_view bytes);
 
  private:
+  Status bind(const std::vector<std::string>& addresses);
+
   std::vector<wire::Endpoint> endpoints_;  // before the socket, so that it goes after it
   std::unique_ptr<zmq::socket_t> socket_;
   std::vector<std::string> addresses_;
-  bool secured_ = false;
+  Gate* gate_ = nullptr;  // of a secured one
 };
 
 // Answers libzmq's question who may connect (ZAP, RFC 27): those that `sparky keys` knows.
@@ -53,13 +61,16 @@ class Gate {
   static Result<Gate> open(zmq::context_t& context, std::filesystem::path project);
   zmq::socket_t& socket() { return *socket_; }
   void answer();  // what has been asked; never waits
-  // What a client may do that came in with this key.
-  wire::Role role(const std::string& user) const;
+  // What a client may do that came in with this key: as `sparky keys` has it now, not when it came.
+  std::optional<wire::Role> role(const std::string& user);
 
  private:
+  void look();
+
   std::filesystem::path project_;
   std::unique_ptr<zmq::socket_t> socket_;
-  std::map<std::string, wire::Role> roles_;
+  std::map<std::string, wire::Role> roles_;  // by public key
+  std::filesystem::file_time_type changed_{};
 };
 
 // To a client that is gone or does not read: nothing happens.

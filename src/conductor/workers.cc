@@ -34,6 +34,10 @@ void Workers::gather(Bound& socket) {
   for (int i = 0; i < messages_per_turn; ++i) {
     auto arrived = socket.receive();
     if (!arrived) return;
+    if (arrived->role < wire::Role::operate) {
+      say(arrived->route, wire::WorkerRefused{"its key is not allowed any more"});
+      continue;
+    }
     auto message = wire::parse_from_worker(arrived->body);
     if (!message) {
       say(arrived->route, wire::WorkerRefused{message.error().text()});

@@ -27,6 +27,9 @@ class Working {
   ~Working() { end(); }
   Status end() {
     stop_ = true;
+    return wait();
+  }
+  Status wait() {
     if (thread_.joinable()) thread_.join();
     return status_;
   }
@@ -94,6 +97,13 @@ TEST(Jobs, AreCarriedOutAndKeptAcrossRestarts) {
   }
   Running running(project.options());
   auto client = project.client();
+  auto page = client->ask<wire::JobList>(wire::ListJobs{.max = 1});
+  ASSERT_TRUE(page && page->next);
+  EXPECT_EQ((*page->jobs)[0]["id"], "j1");
+  page = client->ask<wire::JobList>(wire::ListJobs{.after = page->next, .max = 1});
+  ASSERT_TRUE(page);
+  EXPECT_EQ((*page->jobs)[0]["id"], "j2");
+  EXPECT_EQ(page->next, 0u) << "that was all";
   auto result = client->ask(wire::Request(wire::GetStatus{"j1"}), Duration(5000));
   ASSERT_TRUE(result && std::holds_alternative<wire::JobResult>(*result));
   EXPECT_EQ(std::get<wire::JobResult>(*result).image_path, (project.path / "outputs/jobs/j1/made.txt").string());
@@ -115,6 +125,8 @@ TEST(Jobs, CancelInterruptsARunningOneWithinASecond) {
   ASSERT_TRUE(client->ask<wire::JobAccepted>(exec_job("next", "true")));
   EXPECT_EQ(wait_for_job(*client, "next")["state"], "completed") << "the worker is free again";
   EXPECT_LT(Clock::now() - begun, 10s);
+  EXPECT_TRUE(client->ask<wire::JobCancelled>(wire::Cancel{"long"})) << "its answer may have been lost";
+  EXPECT_FALSE(client->ask<wire::JobCancelled>(wire::Cancel{"next"})) << "it is completed";
   auto unknown = client->ask(wire::Request(wire::Cancel{"none"}), Duration(5000));
   EXPECT_TRUE(unknown && std::holds_alternative<wire::JobError>(*unknown));
   fs::remove("pid");
@@ -193,6 +205,29 @@ TEST(Jobs, ARestartOfTheDaemonLosesNoResult) {
   auto client = project.client();
   EXPECT_EQ(wait_for_job(*client, "j")["state"], "completed");
   EXPECT_EQ(project.read("o"), "once\n");
+}
+
+TEST(Jobs, AWorkerWhoseDaemonNeverComesBackLeavesItsResultAndEnds) {
+  Project project;
+  auto go = (project.path / "go").string();
+  auto running = std::make_unique<Running>(project.options());
+  auto options = exec_options(project);
+  options.patience = Duration(300);
+  options.unsettled = project.path / "unsettled";
+  Working worker(options, exec_function());
+  {
+    auto client = project.client();
+    wait_for_worker(*client);
+    ASSERT_TRUE(client->ask<wire::JobAccepted>(
+        exec_job("j", fmt::format("while ! test -e {}; do sleep 0.01; done; echo x > $SPARKY_OUTPUT/made.txt", go))));
+    wait_for_job(*client, "j", "queued");
+  }
+  running.reset();
+  ASSERT_TRUE(write_file_atomic(go, ""));
+  auto ended = worker.wait();
+  ASSERT_FALSE(ended);
+  EXPECT_NE(ended.error().text().find("took 1 result"), std::string::npos) << ended.error().text();
+  EXPECT_EQ(project.read("unsettled/attempt-1/made.txt"), "x\n");
 }
 
 TEST(Jobs, EachEndsOnceWhateverIsKilled) {
@@ -394,11 +429,23 @@ TEST(Keys, OthersComeInByKeyAndRole) {
   auto denied = eyes->ask<wire::Done>(wire::PauseQueue{true});
   ASSERT_FALSE(denied);
   EXPECT_TRUE(denied.error().is(Errc::denied)) << denied.error().text();
+  auto maker = add_client(project.path, "maker", wire::Role::submit);
+  auto makes = in(*maker);
+  ASSERT_TRUE(makes);
+  auto refused_as = [&](const char* kind) {
+    auto reply = makes->ask<wire::JobAccepted>(wire::SubmitJob{.kind = kind});
+    return reply ? "accepted" : std::string(reply.error().is(Errc::denied) ? "denied" : "refused");
+  };
+  EXPECT_EQ(refused_as("deploy"), "denied") << "it writes into a game";
+  EXPECT_EQ(refused_as("exec"), "denied") << "it runs commands";
+  EXPECT_EQ(refused_as("snap"), "refused") << "allowed, but nobody here can do it";
   auto hands = in(*boss);
   ASSERT_TRUE(hands);
   EXPECT_TRUE(hands->ask<wire::Done>(wire::PauseQueue{true}));
   ASSERT_TRUE(remove_client(project.path, "boss"));
   EXPECT_FALSE(in(*boss)) << "a removed client stays out";
+  auto late = hands->ask<wire::Done>(wire::PauseQueue{false});
+  EXPECT_TRUE(!late && late.error().is(Errc::denied)) << "also over a connection that it had";
   EXPECT_TRUE(project.client()) << "this machine needs no key";
 }
 

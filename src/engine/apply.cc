@@ -27,7 +27,6 @@ class Applier {
     Run& run = s.runs[e.run];
     run.id = e.run;
     run.options = e.options;
-    run.key = e.key;
     run.created = run.changed = at;
     adopt(run, e.plan);
     rebuild(s, run);
@@ -417,7 +416,7 @@ class Applier {
   void replace_plan(Run& run, std::shared_ptr<const plan::Plan> plan) {
     Run old = std::move(run);
     run = {};
-    run.id = old.id, run.options = old.options, run.key = old.key, run.halt = old.halt, run.settled = old.settled;
+    run.id = old.id, run.options = old.options, run.halt = old.halt, run.settled = old.settled;
     run.created = old.created, run.changed = at;
     run.classes = old.classes;
     adopt(run, std::move(plan));

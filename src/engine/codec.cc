@@ -217,14 +217,16 @@ Status check(const State& s) {
 }
 
 void put_run(Writer& w, const Run& run, bool with_plan) {
+  std::string formerly_key;  // of the request that made the run; State::kept knows those of all requests now
   w.array(15);
-  w(run.id, with_plan ? run.plan : nullptr, run.options, run.key, run.halt, run.settled, run.created, run.changed);
+  w(run.id, with_plan ? run.plan : nullptr, run.options, formerly_key, run.halt, run.settled, run.created, run.changed);
   w(run.nodes, run.criteria, run.judgements, run.notes, run.live, run.decisions.size(), run.escalations.size());
 }
 
 Status get_run(Reader& reader, const Json& j, Run& run) {
   if (!j.is_array() || j.size() < 15) return corrupt("a run is too short");
-  reader.fields(j, 0, run.id, run.plan, run.options, run.key, run.halt, run.settled, run.created, run.changed,
+  std::string formerly_key;
+  reader.fields(j, 0, run.id, run.plan, run.options, formerly_key, run.halt, run.settled, run.created, run.changed,
                 run.nodes, run.criteria, run.judgements, run.notes);
   if (!reader.misfit.empty()) return corrupt(reader.misfit);
   if (!run.plan) return corrupt("a run without a plan");

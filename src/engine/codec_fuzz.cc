@@ -25,7 +25,7 @@ const State& base() {
     auto plan = plan::sample_plan(1, {.workstreams = 9, .per_orchestrator = 3});
     for (auto& w : plan.workstreams) w.run = "true";
     engine.decide(SetSlots{3, 1}, now);
-    engine.decide(CreateRun{std::make_shared<plan::Plan>(plan), {}, {}}, now);
+    engine.decide(CreateRun{std::make_shared<plan::Plan>(plan), {}}, now);
     engine.decide(WorkerJoin{{.name = "w", .kinds = {"exec"}}, {}}, now);
     engine.decide(SubmitJob{{.id = "j", .kind = "exec"}}, now);
     return engine.state();

@@ -40,7 +40,7 @@ struct Bench {
   }
   void start(RunOptions options = {}, uint32_t slots = 8, uint32_t ahead = 0) {
     in(SetSlots{slots, ahead});
-    auto reply = in(CreateRun{std::make_shared<plan::Plan>(plan), options, {}});
+    auto reply = in(CreateRun{std::make_shared<plan::Plan>(plan), options});
     ASSERT_TRUE(reply) << reply.error().message;
     run = reply->run;
   }
@@ -368,7 +368,7 @@ TEST(Engine, NamedLimitsHoldAcrossRuns) {
   b.add("C");
   b.start();
   EXPECT_EQ(b.running(), (Ids{"A", "C"}));
-  auto second = b.in(CreateRun{std::make_shared<plan::Plan>(b.plan), {}, {}});
+  auto second = b.in(CreateRun{std::make_shared<plan::Plan>(b.plan), {}});
   ASSERT_TRUE(second);
   EXPECT_EQ(b.engine.state().attempts.size(), 3u);  // only its C
   b.end("A");
@@ -476,10 +476,10 @@ TEST(Engine, UntilAndOnly) {
   EXPECT_EQ(b.running(), Ids{"C"});
   Bench c;
   c.plan = b.plan;
-  auto refused = c.in(CreateRun{std::make_shared<plan::Plan>(c.plan), {.only = {"B"}}, {}});
+  auto refused = c.in(CreateRun{std::make_shared<plan::Plan>(c.plan), {.only = {"B"}}});
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message.find("waits for A"), std::string::npos) << refused.error().message;
-  auto typo = c.in(CreateRun{std::make_shared<plan::Plan>(c.plan), {.until = "b"}, {}});
+  auto typo = c.in(CreateRun{std::make_shared<plan::Plan>(c.plan), {.until = "b"}});
   ASSERT_FALSE(typo);
 }
 

@@ -43,8 +43,7 @@ struct RunCreated {
   RunId run = 0;
   std::shared_ptr<const plan::Plan> plan;
   RunOptions options;
-  std::string key;  // idempotency key of the submission; may be empty
-  SPARKY_FIELDS(run, plan, options, key)
+  SPARKY_FIELDS(run, plan, options)
 };
 struct PlanUpdated {
   RunId run = 0;

@@ -11,11 +11,10 @@
 namespace sparky::engine {
 
 // --- operators. `who` is kept; ids of workstreams and gates are the plan's. Wrong ones are refused with a suggestion.
-// A plan without an error (plan/check.h) becomes a run. The same key again: the same run, nothing new.
+// A plan without an error (plan/check.h) becomes a run.
 struct CreateRun {
   std::shared_ptr<const plan::Plan> plan;
   RunOptions options;
-  std::string key;
 };
 // Takes over the changed plan: what was added or changed and has not started; finished work stays as it is. Refused
 // when work that has started or finished would disappear. Reply::notes lists what was taken over. Also how

@@ -62,6 +62,8 @@ Result<Reply> Step::operator()(const SubmitJob& input) {
 Result<Reply> Step::operator()(const CancelJob& input) {
   auto* job = s.job(input.id);
   if (!job) return fail(Errc::not_found, "there is no job '" + input.id + "'", "sparky jobs lists them");
+  // Its answer may have been lost, so it is asked again.
+  if (job->state == JobState::cancelled) return Reply{.job = job->id, .job_id = input.id, .existing = true};
   if (job->state != JobState::queued && job->state != JobState::running)
     return fail(Errc::invalid, "job '" + input.id + "' is " + std::string(name(job->state)) + " already");
   JobId id = job->id;

@@ -104,7 +104,6 @@ struct Run {
   std::shared_ptr<const plan::Plan> plan;
   std::shared_ptr<const plan::Graph> graph;
   RunOptions options;
-  std::string key;
   Halt halt = Halt::none;
   Standing settled = Standing::running;  // as last said by RunSettled
   Time created{}, changed{};             // changed: the last event that concerns it

@@ -98,13 +98,10 @@ Status Step::check_options(const Run& r, const RunOptions& options) const {
 }
 
 Result<Reply> Step::operator()(const CreateRun& input) {
-  if (!input.key.empty())
-    for (auto& [id, r] : s.runs)
-      if (r.key == input.key) return Reply{.run = id, .existing = true};
   if (!input.plan) return fail(Errc::invalid, "no plan");
   // Checked on a run of its own, which is thrown away if it is refused.
   State trial;
-  apply(trial, {at, RunCreated{1, std::make_shared<plan::Plan>(), {}, {}}});
+  apply(trial, {at, RunCreated{1, std::make_shared<plan::Plan>(), {}}});
   Run& r = trial.runs.at(1);
   r.plan = input.plan;
   r.graph = std::make_shared<plan::Graph>(plan::build_graph(*input.plan));
@@ -112,7 +109,7 @@ Result<Reply> Step::operator()(const CreateRun& input) {
   r.nodes.resize(r.graph->nodes.size());
   SPARKY_TRY(check_options(r, input.options));
   RunId id = s.next_run;
-  emit(RunCreated{id, input.plan, input.options, input.key});
+  emit(RunCreated{id, input.plan, input.options});
   return Reply{.run = id};
 }
 

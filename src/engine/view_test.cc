@@ -38,7 +38,7 @@ struct Bench {
     plan.gates.push_back(
         {.id = "g1", .after = {"foundation"}, .before = {"C"}, .criteria = {{.text = "all well", .check = "y"}}});
     in(SetSlots{1, 0});
-    auto reply = in(CreateRun{std::make_shared<plan::Plan>(plan), {}, {}});
+    auto reply = in(CreateRun{std::make_shared<plan::Plan>(plan), {}});
     EXPECT_TRUE(reply);
   }
   Result<Reply> in(Input input) { return engine.decide(input, now).reply; }

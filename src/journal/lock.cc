@@ -31,6 +31,9 @@ std::string text_of(int fd) {
 
 Result<ProjectLock> ProjectLock::take(const fs::path& dot_sparky) {
   SPARKY_TRY(make_directories(dot_sparky, 0700));
+  // Whoever reaches the sockets in it may do everything, so whoever made it, it is private.
+  std::error_code ec;
+  fs::permissions(dot_sparky, fs::perms::owner_all, ec);
   auto path = dot_sparky / "lock";
   Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return fail_errno(errno, fmt::format("cannot open {}", path.string()));

@@ -5,6 +5,7 @@
 #include <sys/un.h>
 
 #include <cerrno>
+#include <charconv>
 
 namespace sparky::wire {
 namespace fs = std::filesystem;
@@ -15,7 +16,16 @@ Result<Endpoint> resolve(std::string_view address) {
     auto colon = address.rfind(':');
     if (colon <= tcp.size() || colon + 1 == address.size())
       return fail(Errc::invalid, fmt::format("'{}' names no host and port", address), "write tcp://127.0.0.1:5555");
-    return Endpoint{std::string(address), {}};
+    auto port = address.substr(colon + 1);
+    unsigned number = 0;
+    auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+    if (error != std::errc{} || end != port.data() + port.size() || number > 65535)
+      return fail(Errc::invalid,
+                  fmt::format("'{}': the port must be a number from 0 to 65535, not '{}'", address, port),
+                  "write tcp://127.0.0.1:5555; 0 takes a free port");
+    // libzmq listens on addresses and interfaces, not on names.
+    auto host = address.substr(tcp.size(), colon - tcp.size());
+    return Endpoint{fmt::format("tcp://{}:{}", host == "localhost" ? "127.0.0.1" : host, number), {}};
   }
   if (!address.starts_with(ipc) || address.size() == ipc.size())
     return fail(Errc::invalid, fmt::format("'{}' is no address", address),

@@ -53,7 +53,9 @@ struct Generate {
 struct Cancel {
   static constexpr Role role = Role::submit;
   std::string job_id;
-  SPARKY_MESSAGE("cancel", "Cancels a job, also a running one. Answer: job_cancelled or job_error.") {
+  SPARKY_MESSAGE(
+      "cancel",
+      "Cancels a job, also a running one; one that is cancelled stays so. Answer: job_cancelled or job_error.") {
     v("job_id", m.job_id, "the job's id");
   }
 };

@@ -172,7 +172,8 @@ OrderedJson ordered(const T& value) {
 
 // Each says where (`field`) and what would be right.
 inline std::unexpected<Error> wrong(const std::string& field, std::string_view expected, const Json& got) {
-  return fail(Errc::invalid, fmt::format("field '{}' must be {}, not {}", field, expected, got.type_name()));
+  return fail(Errc::invalid, fmt::format("field '{}' must be {}, not {}", field, expected,
+                                         got.is_number() ? got.dump() : got.type_name()));
 }
 template <class T>
 Status unpack(const Json& from, T& to, const std::string& field);
@@ -210,6 +211,11 @@ Status unpack_number(const Json& from, T& to, const std::string& field) {
     to = from.get<double>();
     if (!std::isfinite(to)) return fail(Errc::invalid, fmt::format("field '{}' must be a finite number", field));
   } else {
+    // Languages without integers of their own send 32 as 32.0.
+    constexpr double exact_max = 1ll << 53;
+    if (from.is_number_float())
+      if (double whole = from.get<double>(); whole == std::trunc(whole) && std::abs(whole) <= exact_max)
+        return unpack_number(Json(int64_t(whole)), to, field);
     if (!from.is_number_integer()) return wrong(field, "an integer", from);
     bool negative = !from.is_number_unsigned() && from.get<int64_t>() < 0;
     bool fits = negative ? std::in_range<T>(from.get<int64_t>()) : std::in_range<T>(from.get<uint64_t>());

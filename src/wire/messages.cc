@@ -19,11 +19,24 @@ Result<Asked> decode_request(const Json& map) {
   unpacker.maybe("key", asked.envelope.key, "");
   unpacker.maybe("who", asked.envelope.who, "");
   SPARKY_TRY(unpacker.status);
+  for (auto& [field, text] : {std::pair("request_id", &asked.envelope.request_id),
+                              std::pair("key", &asked.envelope.key), std::pair("who", &asked.envelope.who)})
+    if (text->size() > envelope_field_max)
+      return fail(Errc::invalid, fmt::format("field '{}' has more than {} bytes", field, envelope_field_max));
   return asked;
 }
-Result<Asked> parse_request(std::string_view msgpack) {
-  SPARKY_ASSIGN(auto map, parse_msgpack(msgpack, frame_limits));
-  return decode_request(map);
+Result<Asked> parse_request(std::string_view msgpack, std::string* request_id) {
+  auto map = parse_msgpack(msgpack, frame_limits);
+  if (!map) {
+    if (msgpack.starts_with('{')) map.error().help = "this looks like JSON; requests are MessagePack: docs/protocol.md";
+    return std::unexpected(map.error());
+  }
+  if (request_id && map->is_object())
+    if (auto id = map->find("request_id"); id != map->end() && id->is_string()) {
+      *request_id = id->get<std::string>();
+      if (request_id->size() > envelope_field_max || invalid_utf8(*request_id)) request_id->clear();
+    }
+  return decode_request(*map);
 }
 Result<Reply> decode_reply(const Json& map) { return decode<Reply>(map); }
 Result<Update> decode_update(const Json& map) { return decode<Update>(map); }
@@ -44,7 +57,9 @@ ErrorReply error_reply(const Error& error) {
   return {error.message, error.help, std::string(codes[static_cast<int>(error.code)]), {}};
 }
 
+Role role_of_kind(std::string_view kind) { return kind == "exec" || kind == "deploy" ? Role::operate : Role::submit; }
 Role role_of(const Request& request) {
+  if (auto* job = std::get_if<SubmitJob>(&request)) return role_of_kind(job->kind);
   return std::visit([](auto& message) { return message.role; }, request);
 }
 std::string_view type_of(const Request& request) {

@@ -93,8 +93,11 @@ struct ReadEvents {
 struct ListJobs {
   static constexpr Role role = Role::observe;
   std::string state;
-  SPARKY_MESSAGE("list_jobs", "The jobs of the queue. Answer: job_list.") {
+  uint64_t after = 0, max = 0;
+  SPARKY_MESSAGE("list_jobs", "The jobs of the queue, oldest first. Answer: job_list.") {
     v.maybe("state", m.state, "only those: queued, running, completed, failed, cancelled");
+    v.maybe("after", m.after, "`next` of the answer before; left out: from the first");
+    v.maybe("max", m.max, "at most so many; left out: 20000, which is the most");
   }
 };
 struct ShowJob {
@@ -243,7 +246,10 @@ struct SubmitJob {
   uint32_t retries = 0;
   double timeout_s = 0;
   uint64_t memory_bytes = 0;
-  SPARKY_MESSAGE("submit_job", "Puts a job into the queue. Answer: job_accepted or job_error.") {
+  SPARKY_MESSAGE(
+      "submit_job",
+      "Puts a job into the queue. Answer: job_accepted or job_error. Of the kinds exec and deploy, which act "
+      "outside outputs/, it needs the role operate.") {
     v.maybe("id", m.id, "unique; left out: one is made. The same id and content again: the same job");
     v("kind", m.kind, "what a worker must be able to do: generate, train, compare, exec, …");
     v.maybe("model", m.model, "what the worker must have");
@@ -258,7 +264,8 @@ struct SubmitJob {
 struct RetryJob {
   static constexpr Role role = Role::submit;
   std::string id;
-  SPARKY_MESSAGE("retry_job", "Queues a failed or cancelled job again. Answer: done.") {
+  SPARKY_MESSAGE("retry_job",
+                 "Queues a failed or cancelled job again; needs the role that submitting it does. Answer: done.") {
     v("id", m.id, "the job's id");
   }
 };
@@ -410,9 +417,11 @@ struct EventList {
 struct JobList {
   Document jobs;
   bool paused = false;
+  uint64_t next = 0;
   SPARKY_MESSAGE("job_list", "The queue.") {
     v("jobs", m.jobs, "list of jobs");
     v("paused", m.paused, "the queue is held back");
+    v.maybe("next", m.next, "there are more: ask again with `after` = this");
   }
 };
 struct JobReply {
@@ -481,7 +490,8 @@ using Reply = std::variant<ErrorReply, Pong, JobAccepted, JobComplete, JobError,
 using Update = std::variant<JobStarted, Progress, Preview, JobFinished, JobComplete>;
 using Stream = std::variant<EventMessage, Heartbeat>;
 
-// What a request carries beside its own fields.
+// What a request carries beside its own fields; each of at most so many bytes.
+inline constexpr size_t envelope_field_max = 200;
 struct Envelope {
   std::string request_id, key, who;
 };
@@ -494,7 +504,8 @@ enum class Encoding { msgpack, json };
 
 // Errc::invalid, naming the field or the type (with the nearest one there is).
 Result<Asked> decode_request(const Json& map);
-Result<Asked> parse_request(std::string_view msgpack);
+// `request_id` becomes that of the request even if the rest of it is wrong, so that the error can give it back.
+Result<Asked> parse_request(std::string_view msgpack, std::string* request_id = nullptr);
 Result<Reply> decode_reply(const Json& map);
 Result<Update> decode_update(const Json& map);
 Result<Stream> decode_stream(const Json& map);
@@ -506,6 +517,9 @@ std::string encode(const Stream& body, Encoding encoding = Encoding::msgpack);
 
 ErrorReply error_reply(const Error& error);
 
+// What a client must be allowed to ask for jobs of a kind: `exec` runs commands and `deploy` writes into a game, as
+// whoever started the worker; the others stay within outputs/.
+Role role_of_kind(std::string_view kind);
 Role role_of(const Request& request);
 std::string_view type_of(const Request& request);
 std::string_view type_of(const Reply& reply);

@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <map>
 #include <mutex>
@@ -120,7 +121,7 @@ class Worker {
       configure(socket);
       socket.connect(endpoint.address);
       hello();
-      while (!stop && refused_.empty() && !idle_for_too_long()) {
+      while (!stop && refused_.empty() && !idle_for_too_long() && !patience_is_over()) {
         zmq::pollitem_t items[] = {{socket.handle(), 0, ZMQ_POLLIN, 0},
                                    {nullptr, outbox_.filled.fd.get(), ZMQ_POLLIN, 0}};
         zmq::poll(items, 2, milliseconds(200));
@@ -128,9 +129,11 @@ class Worker {
         for (auto& message : outbox_.take()) tell(std::move(message));
         if (steady_clock::now() - beat_ > beat_every) beat();
       }
+      auto left = patience_is_over() ? leave_results() : Status{};
       for (auto& [attempt, held] : held_) held->cancel();
       held_.clear();  // waits for the functions to return
       abandoned_.clear();
+      SPARKY_TRY(left);
       if (refused_.empty()) say(WorkerBye{o_.name, stop ? "it was told to end" : "nothing to do"});
     } catch (const zmq::error_t& e) {
       return fail(Errc::unavailable, fmt::format("the connection to {} failed: {}", o_.address, e.what()));
@@ -176,6 +179,7 @@ class Worker {
       auto it = held_.find(result->attempt);
       if (it == held_.end()) return void(abandoned_.erase(result->attempt));
       it->second->result = *result;
+      heard_ = std::max(heard_, steady_clock::now());  // patience begins now
       log(fmt::format("attempt {} {}", result->attempt,
                       result->ok          ? "done"
                       : result->cancelled ? "cancelled"
@@ -189,10 +193,32 @@ class Worker {
     return o_.idle.count() > 0 && now - busy_ > o_.idle;
   }
 
+  // All is done, and nobody takes it: a daemon that lives would have settled it long ago.
+  bool patience_is_over() const {
+    bool all_done = !held_.empty() && std::ranges::all_of(held_, [](auto& h) { return h.second->result.has_value(); });
+    return all_done && steady_clock::now() - heard_ > o_.patience;
+  }
+  Status leave_results() const {
+    size_t files = 0;
+    for (auto& [attempt, held] : held_)
+      for (auto& file : held->result->files) {
+        if (o_.unsettled.empty() || !file.path.empty()) continue;
+        auto path = o_.unsettled / fmt::format("attempt-{}", attempt) / std::filesystem::path(file.name).filename();
+        SPARKY_TRY(write_file_atomic(path, file.data.data));
+        ++files;
+      }
+    auto where = files ? fmt::format("; the files made are in {}", o_.unsettled.string()) : "";
+    return fail(Errc::unavailable,
+                fmt::format("no daemon at {} took {} result{} within {}{}", o_.address, held_.size(),
+                            held_.size() == 1 ? "" : "s", human(o_.patience), where),
+                "`sparky doctor` says whether it is up; when it is, it gives the jobs out again");
+  }
+
   void receive() {
     for (;;) {
       zmq::message_t frame;
       if (!socket_->recv(frame, zmq::recv_flags::dontwait)) return;
+      heard_ = steady_clock::now();
       while (frame.more())
         if (!socket_->recv(frame)) break;
       auto message = parse_to_worker(frame.to_string_view());
@@ -233,7 +259,7 @@ class Worker {
   Outbox outbox_;
   std::map<uint64_t, std::unique_ptr<Held>> held_, abandoned_;
   std::string refused_;
-  steady_clock::time_point beat_{}, busy_ = steady_clock::now();
+  steady_clock::time_point beat_{}, heard_{}, busy_ = steady_clock::now();
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 //   }, stop);
 #pragma once
 #include <atomic>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -48,10 +49,13 @@ struct WorkOptions {
   uint64_t memory_bytes = 0;
   uint32_t leases = 1;                        // jobs at once, each in a thread of its own
   Duration idle{0};                           // ends by itself after so long without a job; 0: never
+  Duration patience{600'000};                 // gives up after so long with results that the daemon does not take
+  std::filesystem::path unsettled;            // where it leaves their files then, in attempt-N/; empty: nowhere
   std::function<void(std::string_view)> log;  // one line for the operator
 };
 
 // Until `stop` is true (looked at a few times a second); running jobs are then cancelled. Errc::denied: refused.
+// Errc::unavailable: no daemon took the results for as long as `patience`; the next one gives the jobs out anew.
 Status work(const WorkOptions& options, const JobFunction& function, const std::atomic<bool>& stop);
 
 }  // namespace sparky::wire

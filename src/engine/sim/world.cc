@@ -26,8 +26,8 @@ void World::submit() {
   if (random_.percent(30)) options.facts = {"gpu"};
   auto plan = std::make_shared<plan::Plan>(random_plan(random_));
   if (random_.percent(20)) options.until = random_.pick(plan->workstreams).id;
-  take({CreateRun{plan, options, "first"}});
-  if (random_.percent(25)) take({CreateRun{std::make_shared<plan::Plan>(random_plan(random_)), {}, "second"}});
+  take({CreateRun{plan, options}});
+  if (random_.percent(25)) take({CreateRun{std::make_shared<plan::Plan>(random_plan(random_)), {}}});
 }
 
 void World::step() {
