@@ -11,9 +11,12 @@ import time
 import unittest
 from pathlib import Path
 
+import msgpack
+import zmq
+
 sys.path.insert(0, os.environ.get("SPARKY_SUPPORT", "tests/support"))
 from daemon import Daemon, until  # noqa: E402
-from sparky_client import AsyncClient, JobFailed, JobResult, Keys, SparkyError, Unreachable  # noqa: E402
+from sparky_client import AsyncClient, Client, JobFailed, JobResult, Keys, SparkyError, Unreachable  # noqa: E402
 
 SPARKY = os.environ.get("SPARKY", "build/release/bin/sparky")
 # A worker that "draws" by a command: progress, then a file that holds the request.
@@ -149,6 +152,58 @@ class WithDaemon(unittest.TestCase):
         replies, results = asyncio.run(asyncio.wait_for(day(), 60))
         self.assertEqual(replies, [True] * 20)
         self.assertEqual([f"knight {n}" in Path(r.image_path).read_text() for n, r in enumerate(results)], [True] * 3)
+
+
+class Busy(threading.Thread):
+    """Stands for a daemon whose updates are all about another job; this one's end was told before anybody listened."""
+
+    def __init__(self, running_for):
+        super().__init__(daemon=True)
+        context = zmq.Context.instance()
+        self.requests, self.updates = context.socket(zmq.REP), context.socket(zmq.PUB)
+        self.req, self.pub = (f"tcp://127.0.0.1:{s.bind_to_random_port('tcp://127.0.0.1')}" for s in
+                              (self.requests, self.updates))
+        self.running_for, self.ended = running_for, threading.Event()
+
+    def run(self):
+        other = msgpack.packb({"type": "progress", "job_id": "other", "stage": "sampling", "percent": 1.0})
+        while not self.ended.is_set():
+            self.updates.send(other)
+            if self.requests.poll(20):
+                self.requests.recv()
+                self.running_for -= 1
+                self.requests.send(msgpack.packb(
+                    {"type": "status", "job_id": "j", "status": "running"} if self.running_for >= 0 else
+                    {"type": "result", "image_path": "/i.png", "metadata": {"image_paths": ["/i.png", "/k.png"]}}))
+        self.requests.close(0)
+        self.updates.close(0)
+
+
+class Waiting(unittest.TestCase):
+    def busy(self, running_for):
+        busy = Busy(running_for)
+        busy.start()
+        self.addCleanup(busy.join)
+        self.addCleanup(busy.ended.set)
+        return busy
+
+    def test_an_end_that_was_missed_is_found_while_others_updates_stream(self):
+        busy = self.busy(2)
+        with Client(busy.req, busy.pub) as client:
+            self.assertEqual(client.wait("j").image_paths, ["/i.png", "/k.png"])
+
+    def test_so_it_is_with_asyncio(self):
+        busy = self.busy(2)
+
+        async def wait():
+            async with AsyncClient(busy.req, busy.pub) as client:
+                return await client.wait("j")
+        self.assertEqual(asyncio.run(asyncio.wait_for(wait(), 60)).image_path, "/i.png")
+
+    def test_the_time_is_over_also_while_updates_stream(self):
+        busy = self.busy(1_000_000)
+        with Client(busy.req, busy.pub) as client, self.assertRaisesRegex(Unreachable, "did not end"):
+            client.wait("j", timeout_s=0.1)
 
 
 if __name__ == "__main__":
