@@ -325,6 +325,7 @@ void Loop::take(Arrived arrived) {
   meter_->received("requests", asked ? wire::type_of(asked->body) : "invalid");
   if (!asked) return answer(*asker, error_reply(asked.error()));
   asker->asked = std::move(*asked);
+  if (!arrived.client.empty()) asker->asked.envelope.who = arrived.client;  // whatever it calls itself
   auto& request = asker->asked.body;
   if (auto needed = desk_->role_of(request); !arrived.role || *arrived.role < needed)
     return answer(*asker, error_reply(denied(request, needed, arrived.role)));

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "conductor/keys.h"
-
 namespace sparky::conductor {
 
 namespace {
@@ -77,7 +75,9 @@ std::optional<Arrived> Bound::receive() {
   for (size_t i = 0; i < before; ++i) arrived.route.frames.push_back(all[i].to_string());
   if (gate_) {
     const char* user = zmq_msg_gets(all.back().handle(), "User-Id");
-    arrived.role = gate_->role(user ? user : "");
+    auto* client = gate_->client(user ? user : "");
+    arrived.role = client ? std::optional(client->role) : std::nullopt;
+    if (client) arrived.client = client->name;
   }
   arrived.body = all.back().to_string();
   return arrived;
@@ -105,8 +105,8 @@ void Gate::answer() {
     if (frames.size() == 7 && frames[5] == "CURVE" && frames[6].size() == 32) {
       char text[41];
       std::string key = zmq_z85_encode(text, reinterpret_cast<const uint8_t*>(frames[6].data()), 32);
-      auto may = role(key);
-      if (may && (frames[2] != "workers" || *may == wire::Role::operate)) user = key;
+      auto* known = client(key);
+      if (known && (frames[2] != "workers" || known->role == wire::Role::operate)) user = key;
     }
     std::string_view answer[] = {"1.0",
                                  frames.size() > 1 ? frames[1] : "",
@@ -119,10 +119,10 @@ void Gate::answer() {
   }
 }
 
-std::optional<wire::Role> Gate::role(const std::string& user) {
+const AllowedClient* Gate::client(const std::string& user) {
   look();
-  auto it = roles_.find(user);
-  return it == roles_.end() ? std::nullopt : std::optional(it->second);
+  auto it = clients_.find(user);
+  return it == clients_.end() ? nullptr : &it->second;
 }
 
 // The keys are files in one folder, written by renaming: whatever changes, its time does.
@@ -131,9 +131,9 @@ void Gate::look() {
   auto changed = std::filesystem::last_write_time(clients_directory(project_), ec);
   if (!ec && changed == changed_) return;
   changed_ = changed;
-  roles_.clear();
+  clients_.clear();
   if (auto allowed = allowed_clients(project_))
-    for (auto& client : *allowed) roles_[client.public_key] = client.role;
+    for (auto& client : *allowed) clients_[client.public_key] = client;
 }
 
 void send(const Route& route, std::string_view body) {

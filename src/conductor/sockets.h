@@ -10,6 +10,7 @@
 #include <zmq.hpp>
 
 #include "base/error.h"
+#include "conductor/keys.h"
 #include "wire/address.h"
 #include "wire/types.h"
 
@@ -27,6 +28,7 @@ struct Arrived {
   // What its sender may do: who is on this machine everything, who came in by a key what that key may; nothing if it
   // has been removed meanwhile.
   std::optional<wire::Role> role = wire::Role::operate;
+  std::string client;  // what `sparky keys` calls who came in by a key
 };
 
 class Gate;
@@ -61,15 +63,15 @@ class Gate {
   static Result<Gate> open(zmq::context_t& context, std::filesystem::path project);
   zmq::socket_t& socket() { return *socket_; }
   void answer();  // what has been asked; never waits
-  // What a client may do that came in with this key: as `sparky keys` has it now, not when it came.
-  std::optional<wire::Role> role(const std::string& user);
+  // Who came in with this public key, as `sparky keys` has it now, not when it came; null: nobody that is allowed.
+  const AllowedClient* client(const std::string& user);
 
  private:
   void look();
 
   std::filesystem::path project_;
   std::unique_ptr<zmq::socket_t> socket_;
-  std::map<std::string, wire::Role> roles_;  // by public key
+  std::map<std::string, AllowedClient> clients_;  // by public key
   std::filesystem::file_time_type changed_{};
 };
 

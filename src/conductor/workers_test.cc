@@ -436,12 +436,18 @@ TEST(Keys, OthersComeInByKeyAndRole) {
     auto reply = makes->ask<wire::JobAccepted>(wire::SubmitJob{.kind = kind});
     return reply ? "accepted" : std::string(reply.error().is(Errc::denied) ? "denied" : "refused");
   };
+  auto decided = [&](wire::Client& client) {
+    EXPECT_TRUE(client.ask(wire::Request(wire::PauseQueue{true}), wire::Envelope{.who = "the boss"}, Duration(5000)));
+    auto events = client.ask<wire::EventList>(wire::ReadEvents{});
+    return events ? events->events.back()->dump() : events.error().text();
+  };
   EXPECT_EQ(refused_as("deploy"), "denied") << "it writes into a game";
   EXPECT_EQ(refused_as("exec"), "denied") << "it runs commands";
   EXPECT_EQ(refused_as("snap"), "refused") << "allowed, but nobody here can do it";
   auto hands = in(*boss);
   ASSERT_TRUE(hands);
-  EXPECT_TRUE(hands->ask<wire::Done>(wire::PauseQueue{true}));
+  EXPECT_NE(decided(*hands).find("\"who\":\"boss\""), std::string::npos)
+      << "not who it says it is: " << decided(*hands);
   ASSERT_TRUE(remove_client(project.path, "boss"));
   EXPECT_FALSE(in(*boss)) << "a removed client stays out";
   auto late = hands->ask<wire::Done>(wire::PauseQueue{false});

@@ -44,6 +44,7 @@ Result<Reply> Step::operator()(const SubmitJob& input) {
   JobSpec spec = input.spec;
   if (spec.id.empty()) spec.id = "job-" + std::to_string(s.next_job);
   if (auto* known = s.job(spec.id)) {
+    spec.client = known->spec.client;  // whoever asks again
     if (known->spec == spec) return Reply{.job = known->id, .job_id = spec.id, .existing = true};
     return fail(Errc::exists, "job '" + spec.id + "' exists with other content", "use another id");
   }

@@ -45,6 +45,11 @@ TEST(Queue, TheSameJobTwiceIsOneJob) {
   ASSERT_TRUE(first && again);
   EXPECT_FALSE(first->existing);
   EXPECT_TRUE(again->existing);
+  auto by_another = b.job("j").spec;
+  by_another.client = "somebody else";
+  auto third = b.in(SubmitJob{by_another});
+  ASSERT_TRUE(third) << "who asks is no part of what is asked";
+  EXPECT_TRUE(third->existing);
   EXPECT_EQ(first->job, again->job);
   auto other = b.submit("j", JobPriority::urgent);
   ASSERT_FALSE(other);
