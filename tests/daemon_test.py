@@ -85,6 +85,31 @@ class Serve(unittest.TestCase):
             daemon.end_strays()
 
 
+class Workers(unittest.TestCase):
+    def test_one_that_is_told_to_end_says_farewell(self):
+        with Daemon(SPARKY) as daemon, daemon.client() as client:
+            worker = subprocess.Popen([SPARKY, "--project", str(daemon.project), "worker"], stderr=subprocess.PIPE,
+                                      cwd=daemon.project, text=True)
+            until(lambda: client.ask("list_workers")["workers"], "it is connected")
+            worker.terminate()
+            words = worker.communicate(timeout=60)[1]
+            self.assertEqual(worker.returncode, 0, words)
+            until(lambda: not client.ask("list_workers")["workers"], "it is gone")
+            left = [event["data"] for event in client.ask("read_events", after=0)["events"]
+                    if event["event"] == "worker-left"]
+            self.assertEqual(left[0]["note"], "it was told to end")
+
+    def test_one_that_nobody_answers_says_so(self):
+        with subprocess.Popen([SPARKY, "worker", "--connect", "tcp://127.0.0.1:1"], stderr=subprocess.PIPE,
+                              text=True) as worker:
+            limit = threading.Timer(60, worker.kill)
+            limit.start()
+            line = worker.stderr.readline()
+            limit.cancel()
+            worker.terminate()
+        self.assertIn("no answer from tcp://127.0.0.1:1", line)
+
+
 class Observability(unittest.TestCase):
     def get(self, daemon, path):
         with urllib.request.urlopen(daemon.address("http") + path, timeout=10) as reply:

@@ -20,7 +20,7 @@ using namespace std::chrono;
 
 namespace {
 
-constexpr auto beat_every = seconds(2);
+constexpr auto beat_every = seconds(2), silence_warned = seconds(5);
 
 struct Signal {
   Fd fd{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
@@ -122,10 +122,9 @@ class Worker {
       socket.connect(endpoint.address);
       hello();
       while (!stop && refused_.empty() && !idle_for_too_long() && !patience_is_over()) {
-        zmq::pollitem_t items[] = {{socket.handle(), 0, ZMQ_POLLIN, 0},
-                                   {nullptr, outbox_.filled.fd.get(), ZMQ_POLLIN, 0}};
-        zmq::poll(items, 2, milliseconds(200));
+        wait(socket);
         receive();
+        warn_of_silence();
         for (auto& message : outbox_.take()) tell(std::move(message));
         if (steady_clock::now() - beat_ > beat_every) beat();
       }
@@ -151,6 +150,21 @@ class Worker {
     socket.set(zmq::sockopt::curve_serverkey, o_.security.server_key);
     socket.set(zmq::sockopt::curve_publickey, o_.security.own.public_key);
     socket.set(zmq::sockopt::curve_secretkey, o_.security.own.secret_key);
+  }
+  void wait(zmq::socket_t& socket) {
+    zmq::pollitem_t items[] = {{socket.handle(), 0, ZMQ_POLLIN, 0}, {nullptr, outbox_.filled.fd.get(), ZMQ_POLLIN, 0}};
+    try {
+      zmq::poll(items, 2, milliseconds(200));
+    } catch (const zmq::error_t& e) {
+      if (e.num() != EINTR) throw;  // a signal, which perhaps set `stop`: then there is still a farewell to be said
+    }
+  }
+  // libzmq tries for ever, and does not say that a key was refused.
+  void warn_of_silence() {
+    if (heard_ != steady_clock::time_point{} || warned_ || steady_clock::now() - began_ < silence_warned) return;
+    warned_ = true;
+    log(fmt::format("no answer from {} yet: is the daemon up, and this worker's key allowed there (sparky keys)?",
+                    o_.address));
   }
   void say(const FromWorker& message) { (void)socket_->send(zmq::buffer(encode(message)), zmq::send_flags::dontwait); }
   void log(std::string_view line) const {
@@ -259,7 +273,8 @@ class Worker {
   Outbox outbox_;
   std::map<uint64_t, std::unique_ptr<Held>> held_, abandoned_;
   std::string refused_;
-  steady_clock::time_point beat_{}, heard_{}, busy_ = steady_clock::now();
+  bool warned_ = false;
+  steady_clock::time_point began_ = steady_clock::now(), beat_{}, heard_{}, busy_ = steady_clock::now();
 };
 
 }  // namespace
