@@ -71,6 +71,8 @@ Result<GenerateJob> from_wire(const Json& json) {
     r.loras.push_back(std::move(lora));
   }
   r.preview_every = std::max(1, r.steps / 4);
+  r.negative = g.negative.value_or("");
+  if (g.colors) r.colors = int(std::clamp<int64_t>(*g.colors, 0, INT32_MAX));
   if (g.seed && *g.seed < 0) return fail(Errc::invalid, "field 'seed' must be 0 or more");
   if (g.seed) r.seed = uint64_t(*g.seed);
   SPARKY_TRY(check(r));

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "studio/generate.h"
+
 namespace sparky::studio {
 namespace {
 
@@ -76,6 +78,25 @@ TEST(PngText, TellsTheStoryAndRepeatsIt) {
   ASSERT_FALSE(none);
   EXPECT_TRUE(none.error().is(Errc::not_found));
   EXPECT_FALSE(request_of({{"sparky", "{]"}}));
+}
+
+TEST(GenerateJob, TakesAllThatAClientAsksFor) {
+  auto job = parse_generate({{"type", "generate"},
+                             {"prompt", "a red dragon"},
+                             {"model", "sprite-32"},
+                             {"size", {64, 64}},
+                             {"steps", 7},
+                             {"cfg_scale", 2.5},
+                             {"batch_size", 3},
+                             {"seed", 5},
+                             {"negative", "green"},
+                             {"colors", 9}},
+                            "j1");
+  ASSERT_TRUE(job) << job.error().text();
+  auto& r = job->request;
+  EXPECT_EQ(std::tie(r.prompt, r.negative, r.size, r.steps, r.cfg, r.count, r.seed, r.colors),
+            std::make_tuple("a red dragon", "green", 64, 7, 2.5, 3, 5u, 9));
+  EXPECT_FALSE(parse_generate({{"type", "generate"}, {"prompt", "x"}, {"model", "m"}, {"colors", 1}}, "j1"));
 }
 
 }  // namespace
