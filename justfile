@@ -95,6 +95,10 @@ bench-tui: (configure "release")
     cmake --build --preset release -j {{jobs}} --target tui_bench
     build/release/bin/tui_bench
 
+# how soon the terminal studio shows what a key does, and what idling costs: `./dev bench-tui-keys --jobs 10000`
+bench-tui-keys *ARGS: build
+    /usr/bin/python3 bench/tui/keys.py --sparky build/release/bin/sparky {{ARGS}}
+
 # what asking the daemon costs beside bare libzmq and a bare sync: `./dev bench-daemon` (rounds 7, jobs 10000)
 bench-daemon *ARGS: build
     cmake --build --preset release -j {{jobs}} --target daemon_bench

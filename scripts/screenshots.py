@@ -82,6 +82,10 @@ def svg(captured, columns, rows):
                 if c in "▀▄█":  # drawn, so that pixels are pixels in every font
                     t, h = {"▀": (top, 9), "▄": (top + 9, 9), "█": (top, 18)}[c]
                     out.append(f'<rect x="{left}" y="{t}" width="{w}" height="{h}" fill="{fg}" shape-rendering="crispEdges"/>')
+                elif "\u2800" <= c <= "\u28ff":  # braille: bit and place of each dot
+                    for bit, (column, row) in enumerate(((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))):
+                        if ord(c) >> bit & 1:
+                            out.append(f'<circle cx="{left + 2.25 + 4.5 * column}" cy="{top + 2.25 + 4.5 * row}" r="1.7" fill="{fg}"/>')
                 elif c != " ":
                     style = (' font-weight="bold"' if pen.bold else "") + (' opacity="0.6"' if pen.dim else "")
                     out.append(f'<text x="{left}" y="{top + 14}" fill="{fg}"{style}>{escape(c)}</text>')
@@ -126,7 +130,7 @@ def main():
                     time.sleep(0.5)
                     tmux("send-keys", "-t", "0", *([] if len(key) > 1 else ["-l"]), key)
                 time.sleep(8 if screen in ("monitor", "generation") else 2)
-                captured = tmux("capture-pane", "-p", "-e", "-t", "0")
+                captured = tmux("capture-pane", "-p", "-e", "-N", "-t", "0")
                 Path(args.out, f"tui-{screen}.svg").write_text(svg(captured, columns, rows))
         finally:
             subprocess.run(["tmux", "-S", f"{directory}/tmux", "kill-server"], env=env, capture_output=True)

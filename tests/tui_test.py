@@ -4,77 +4,23 @@
     tests/tui_test.py --sparky build/release/bin/sparky
 """
 import argparse
-import json
 import os
+import re
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
 import time
-import zlib
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "support"))
+from terminal import Terminal, columns, png  # noqa: E402
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--sparky", required=True)
 args = parser.parse_args()
 SPARKY = str(Path(args.sparky).resolve())
-
-
-def png(path, prompt, seed, width=16, height=16):
-    """A small picture with the story that `sparky generate` writes."""
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    story = json.dumps({"request": {"model": "/m/sprite-32", "prompt": prompt, "seed": seed}})
-    rows = b"".join(b"\0" + bytes([200, 30 * (y % 8), 40, 255]) * width for y in range(height))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)) +
-                     chunk(b"tEXt", b"sparky\0" + story.encode()) + chunk(b"IDAT", zlib.compress(rows)) +
-                     chunk(b"IEND", b""))
-
-
-class Terminal:
-    """A tmux server of its own with one window."""
-
-    def __init__(self, directory, width=100, height=30):
-        self.socket = f"{directory}/tmux"
-        self.env = dict(os.environ, TERM="xterm-256color", LANG="C.UTF-8", SHELL="/bin/sh")
-        for name in ("TMUX", "NO_COLOR", "SPARKY_GRAPHICS"):
-            self.env.pop(name, None)
-        self.tmux("-f", "/dev/null", "new-session", "-d", "-x", str(width), "-y", str(height), "/bin/sh")
-        self.tmux("set-option", "-g", "status", "off")
-        self.type("PS1='ready> '\n")
-        self.expect("ready> ")
-
-    def tmux(self, *words):
-        done = subprocess.run(["tmux", "-S", self.socket, *words], env=self.env, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise SystemExit(f"tmux {words}: {done.stderr}")
-        return done.stdout
-
-    def screen(self):
-        return self.tmux("capture-pane", "-p", "-t", "0")
-
-    def type(self, text):
-        self.tmux("send-keys", "-t", "0", "-l", text)
-
-    def press(self, *keys):
-        self.tmux("send-keys", "-t", "0", *keys)
-
-    def expect(self, *texts, gone=(), within=20):
-        """Waits until all texts are on the screen and none of `gone` is."""
-        end = time.monotonic() + within
-        while True:
-            shown = self.screen()
-            if all(t in shown for t in texts) and not any(t in shown for t in gone):
-                return shown
-            if time.monotonic() > end:
-                raise SystemExit(f"expected {texts}, without {gone}, on the screen:\n{shown}")
-            time.sleep(0.1)
-
-    def close(self):
-        subprocess.run(["tmux", "-S", self.socket, "kill-server"], env=self.env, capture_output=True)
 
 
 def main():
@@ -117,6 +63,9 @@ manual = true
         walk(terminal, project)
         daemon = restart(terminal, project, daemon)
         leave(terminal, project)
+        crash(terminal, project)
+        plain_terminals(terminal, project)
+        strange_text(terminal, project)
     finally:
         terminal.close()
         if daemon:
@@ -242,6 +191,76 @@ def leave(t, project):
     t.expect("ready>", gone=["1 Generation"])
     t.type("stty -a | grep -c -- ' icanon'\n")
     t.expect("\n1\n")
+
+
+def quit_studio(t):
+    t.press("Escape")
+    time.sleep(0.2)
+    t.press("q")
+    t.expect("ready>", gone=["1 Gen"])
+    t.type("clear\n")
+    t.expect("ready>", gone=["stty", "sparky"])
+
+
+def crash(t, project):
+    """A crash, too, gives the terminal back as it was."""
+    t.type(f"clear; {SPARKY}\n")
+    t.expect("1 Generation", "enter generate")
+    os.kill(studio_of(project), signal.SIGSEGV)
+    t.expect("ready>", gone=["1 Generation"])
+    t.type("clear; stty -a | grep -c -- ' icanon.* echo '; stty -a | grep -c -- ' icanon'\n")
+    t.expect("\n1\n")
+    t.type("clear\n")
+
+
+def plain_terminals(t, project):
+    """No colours, sixteen colours, no Unicode; and the screen's size changing all the time."""
+    t.type(f"clear; NO_COLOR=1 {SPARKY}\n")
+    t.expect("1 Generation", "enter generate")
+    t.press("Escape", "4")
+    t.expect("3 pictures")
+    t.until(lambda: any("\u2800" < c <= "\u28ff" for c in t.screen()), "pictures in braille")
+    shown = t.screen(colors=True)
+    assert not re.search(r"\x1b\[[0-9;]*\b(3[0-8]|4[0-8]|9[0-7])\b[0-9;]*m", shown), shown
+    quit_studio(t)
+    t.type(f"clear; TERM=xterm {SPARKY}\n")
+    t.expect("1 Generation", "enter generate")
+    t.press("Escape", "4")
+    t.expect("3 pictures")
+    t.until(lambda: "▀" in t.screen() or "▄" in t.screen(), "pictures in half-blocks")
+    shown = t.screen(colors=True)
+    assert "38;" not in shown and "48;" not in shown, "sixteen colours: " + shown
+    quit_studio(t)
+    t.type(f"clear; LC_ALL=C {SPARKY}\n")
+    t.expect("1 Generation", "enter generate")
+    t.press("Escape")
+    for key in "4694":
+        t.press(key)
+        time.sleep(0.3)
+        assert t.screen().isascii(), t.screen()
+    for width, height in ((30, 8), (200, 50), (41, 11), (79, 24), (12, 3), (100, 30)) * 3:
+        t.tmux("resize-window", "-t", "0", "-x", str(width), "-y", str(height))
+    t.expect("4 Gallery", "3 pictures")
+    quit_studio(t)
+
+
+def strange_text(t, project):
+    """Wide, combining and joined characters keep the columns; nothing in a name or a prompt controls the terminal."""
+    png(project / "outputs/odd\x1b]2;owned\x07\x1b[31mname.png", "龍の界 🙂 \x1b]2;owned\x07", 11)
+    t.type(f"clear; {SPARKY}\n")
+    t.expect("1 Generation", "enter generate")
+    t.press("C-u")
+    t.type("龍の界 cafe\u0301 🙂 x")
+    shown = t.expect("龍の界", "🙂 x")
+    places = {columns(line[:line.index("│")]) for line in shown.split("\n") if "│" in line}
+    assert len(places) == 1, f"the line between the columns is broken:\n{shown}"
+    t.press("Escape", "4")
+    t.expect("4 pictures", "龍の界")
+    assert "owned" not in t.tmux("display-message", "-p", "#{pane_title}")
+    t.press("Enter")
+    t.expect("seed 11")
+    assert "owned" not in t.tmux("display-message", "-p", "#{pane_title}")
+    quit_studio(t)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <mutex>
 
 #include "base/files.h"
 #include "base/process.h"
@@ -26,13 +27,35 @@ Status ensure_daemon(const std::filesystem::path& project) {
   if (!started) return std::unexpected(started.error());
   if (started->ok()) return {};
   // Its usual ports may belong to another project's daemon: the project's own sockets serve the studio.
-  started = run_program({self, "serve", "--detach", "--idle-exit", "2m", "--project", project.string(), "--req", "none", "--http", "none",
-                         "--pub", "none", "--events", "none", "--workers", "none"});
+  started = run_program({self, "serve", "--detach", "--idle-exit", "2m", "--project", project.string(), "--req", "none",
+                         "--http", "none", "--pub", "none", "--events", "none", "--workers", "none"});
   if (!started) return std::unexpected(started.error());
   if (started->ok()) return {};
   return fail(Errc::unavailable, "no daemon runs here and none could be started: " + started->err,
               "`sparky serve` says why");
 }
+
+// A connection to the project's daemon, from any thread. The first time one is started if none has the project; one
+// that leaves later is waited for: whoever ended it had a reason.
+class Starter {
+ public:
+  explicit Starter(std::filesystem::path project) : project_(std::move(project)) {}
+  Result<wire::Client> connect() {
+    {
+      std::lock_guard lock(mutex_);
+      if (!std::exchange(tried_, true)) started_ = ensure_daemon(project_);
+    }
+    auto client = wire::Client::connect(wire::project_address(project_, "sock"), Duration(1500));
+    if (!client && !started_) return std::unexpected(started_.error());
+    return client;
+  }
+
+ private:
+  std::filesystem::path project_;
+  std::mutex mutex_;
+  bool tried_ = false;
+  Status started_;
+};
 
 }  // namespace
 
@@ -40,15 +63,12 @@ int open_studio(const Context& context, const std::string& address) {
   auto project = find_project(context.project);
   tui::AppOptions options;
   if (address.empty()) {
-    if (!::isatty(STDIN_FILENO) || !::isatty(STDOUT_FILENO))
-      return report({Errc::unavailable, "the terminal studio needs a terminal", "`sparky --help` lists the commands"});
-    if (auto ready = ensure_daemon(project); !ready) return report(ready.error());
     options.memory = project / ".sparky" / "studio.json";
+    options.connect = [starter = std::make_shared<Starter>(project)] { return starter->connect(); };
+  } else {
+    options.connect = [address] { return wire::Client::connect(address, Duration(1500)); };
   }
   options.local = address.empty();
-  options.connect = [address = address.empty() ? wire::project_address(project, "sock") : address] {
-    return wire::Client::connect(address, Duration(1500));
-  };
   auto ended = tui::run_app(options);
   return ended ? done : report(ended.error());
 }

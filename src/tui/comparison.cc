@@ -5,6 +5,7 @@
 #include <random>
 
 #include "base/text.h"
+#include "pixel/files.h"
 #include "tui/screens.h"
 
 namespace sparky::tui {
@@ -44,11 +45,12 @@ void judge(Model& m, Effects& e, const std::string& winner) {
 }
 
 void start(Model& m, Effects& e, const std::string& text) {
+  auto asked = request_of(m);
+  if (!asked) return;
   studio::Comparison c{.id = fmt::format("cmp-{:x}", m.now.time_since_epoch().count()),
                        .created = iso(std::chrono::floor<std::chrono::seconds>(m.now))};
-  c.prompt = std::string(trim(m.generation.fields[Generation::prompt].text));
-  auto seed = trim(m.generation.fields[Generation::seed].text);
-  c.seed = seed.empty() ? std::random_device{}() : std::strtoull(std::string(seed).c_str(), nullptr, 10);
+  c.prompt = asked->prompt;
+  c.seed = asked->seed ? uint64_t(*asked->seed) : std::random_device{}();
   for (auto word : split(text, ' ')) {
     if (word.empty()) continue;
     auto plus = word.find('+');
@@ -61,9 +63,12 @@ void start(Model& m, Effects& e, const std::string& text) {
     return m.say("name two to four models, as MODEL or MODEL+LORA", true);
   e.asks.push_back(save(c, "drawing"));
   for (auto& entry : c.entries) {
-    wire::Generate job{.id = entry.job, .prompt = c.prompt, .model = entry.model};
-    if (!entry.lora.empty()) job.lora = entry.lora;
+    auto job = *asked;
+    job.id = entry.job;
+    job.model = entry.model;
+    job.lora = entry.lora.empty() ? std::nullopt : std::optional(entry.lora);
     job.seed = int64_t(c.seed);
+    job.batch_size.reset();
     e.asks.push_back({job, [](Model& model, const Result<wire::Reply>& reply) {
                         if (auto error = error_of(reply); !error.empty()) model.say(error, true);
                         model.jobs_due.stale = true;
@@ -73,7 +78,48 @@ void start(Model& m, Effects& e, const std::string& text) {
   m.comparison_list.rows.clear();  // the new one comes first
 }
 
-void ask_models(Model& m, Effects&) {
+// By the ending of the name: the pictures of this comparison, or all comparisons as a table or as JSON.
+void write_file(Model& m, Effects& e, const std::string& given) {
+  auto path = std::string(trim(given));
+  auto ending = lower(path.substr(std::min(path.size(), path.find_last_of('.'))));
+  std::vector<studio::Comparison> all;
+  for (auto& c : m.comparisons) all.push_back(current(m, c));
+  if (ending == ".csv") {
+    e.write_bytes = studio::to_csv(all);
+  } else if (ending == ".json") {
+    Json out = Json::array();
+    for (auto& c : all) out.push_back(studio::to_json(c));
+    e.write_bytes = json_text(out, 1) + "\n";
+  } else if (ending == ".png") {
+    auto c = current(m, *comparison(m));
+    std::vector<pixel::Picture> pictures;
+    for (auto& entry : c.entries) {
+      auto held = m.pictures.find(entry.image);
+      if (held == m.pictures.end() || !held->second.picture)
+        return m.say("there is no picture by " + entry.model + " yet", true);
+      pictures.push_back(*held->second.picture);
+    }
+    std::optional<size_t> winner;
+    if (c.winner.size() == 1) winner = size_t(c.winner[0] - '1');
+    auto png = pixel::encode_png(studio::side_by_side(pictures, winner),
+                                 {.text = {{"comparison", json_text(studio::to_json(c))}}});
+    if (!png) return m.say(png.error().text(), true);
+    e.write_bytes = std::move(*png);
+  } else {
+    return m.say("the name must end in .csv, .json or .png", true);
+  }
+  e.write_path = path;
+}
+
+void ask_file(Model& m, Effects&) {
+  Prompt p{.title = "Write to", .hint = "FILE.csv or FILE.json: all comparisons; FILE.png: these pictures"};
+  p.done = write_file;
+  m.prompt = std::move(p);
+}
+
+}  // namespace
+
+void new_comparison(Model& m) {
   Prompt p{.title = "Models", .hint = "two to four: MODEL or MODEL+LORA"};
   std::string known, base;
   for (auto& x : m.models) {
@@ -84,6 +130,8 @@ void ask_models(Model& m, Effects&) {
   p.done = start;
   m.prompt = std::move(p);
 }
+
+namespace {
 
 std::string none(const Model& m) { return comparison(m) ? "" : "there is no comparison yet; n makes one"; }
 
@@ -104,7 +152,7 @@ const std::vector<Action>& comparison_actions() {
                                               ? "write a prompt first: 1 goes there"
                                               : "";
                                  },
-                                 ask_models}};
+                                 [](Model& m, Effects&) { new_comparison(m); }}};
     for (size_t i = 1; i <= 4; ++i) {
       std::string key(1, char('a' + i - 1));
       actions.push_back({key, "best", fmt::format("picture {} is the best", key),
@@ -112,10 +160,10 @@ const std::vector<Action>& comparison_actions() {
                          [i](Model& m, Effects& e) { judge(m, e, std::to_string(i)); }});
     }
     actions.push_back({"t", "tie", "none is better", none, [](Model& m, Effects& e) { judge(m, e, "tie"); }});
-    actions.push_back({"y", "copy CSV", "copy all comparisons as CSV; `sparky compare export` writes files", none,
-                       [](Model& m, Effects& e) {
+    actions.push_back({"e", "export", "write all as CSV or JSON, or the pictures side by side as PNG", none, ask_file});
+    actions.push_back({"y", "copy CSV", "copy all comparisons as CSV", none, [](Model& m, Effects& e) {
                          e.copy = studio::to_csv(m.comparisons);
-                         m.say("copied; sparky compare export --csv FILE --picture FILE writes them");
+                         m.say("copied as CSV; e writes a file");
                        }});
     return actions;
   }();

@@ -70,10 +70,11 @@ Element tabs(Model& m, Stage& stage) {
 
 Element hints(Model& m, Stage& stage) {
   Elements out;
-  int used = 0;
+  int used = 0, kept = 0;  // columns that are kept for what always stands there
+  auto columns = [](const std::string& key, const std::string& what) { return width_of(key) + width_of(what) + 3; };
   auto add = [&](const std::string& key, const std::string& what) {
-    int w = width_of(key) + width_of(what) + 3;
-    if (used + w > m.width) return;
+    int w = columns(key, what);
+    if (used + w + kept > m.width) return;
     used += w;
     out.push_back(clickable(stage, hbox({text(" " + key) | bold, text(" " + what + " ") | dim}), "key", 0, key));
   };
@@ -86,11 +87,16 @@ Element hints(Model& m, Stage& stage) {
     add("tab", "next field");
     add("esc", "commands");
   } else {
-    for (auto& a : actions(m.tab))
-      if (!a.why_not || a.why_not(m).empty()) add(a.key, a.name);
+    std::vector<Action> general;
     for (auto key : {"/", ":", "?", "q"})
       for (auto& a : global_actions())
-        if (a.key == key) add(a.key, a.name);
+        if (a.key == key) general.push_back(a);
+    if (m.width >= 60)
+      for (auto& a : general) kept += columns(a.key, a.name);
+    for (auto& a : actions(m.tab))
+      if (!a.why_not || a.why_not(m).empty()) add(a.key, a.name);
+    kept = 0;
+    for (auto& a : general) add(a.key, a.name);
   }
   return hbox(std::move(out));
 }

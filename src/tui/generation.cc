@@ -84,6 +84,8 @@ void suggest(Model& m) {
   auto start = field.text.find_last_of(" ,");
   auto last = lower(field.text.substr(start == std::string::npos ? 0 : start + 1));
   if (last.size() < 2) return;
+  for (auto& x : m.models)
+    if (std::ranges::find(x.words, last) != x.words.end()) return;  // it is whole
   auto consider = [&](const std::string& word) {
     if (field.suggestion.empty() && word.size() > last.size() && word.starts_with(last))
       field.suggestion = word.substr(last.size());
@@ -106,7 +108,16 @@ void look_back(Model& m, int step) {
 
 std::string no_picture(const Model& m) { return m.generation.image.empty() ? "there is no picture yet" : ""; }
 
-// A job of the studio on the picture that is shown.
+std::string no_snap(const Model& m) {
+  constexpr int own_grid_max = 64;  // the grid of larger pixels in so small a picture is not to be found
+  auto held = m.pictures.find(m.generation.image);
+  if (held == m.pictures.end() || !held->second.picture) return "there is no picture yet";
+  auto& p = *held->second.picture;
+  if (p.width > own_grid_max || p.height > own_grid_max) return "";
+  return fmt::format("at {}x{} each pixel is a cell of its grid already", p.width, p.height);
+}
+
+// A job of the studio on the picture that is shown. What comes of `snap` is shown instead of it.
 void studio_job(Model& m, Effects& e, const std::string& kind, Json request) {
   request["inputs"] = Json::array({m.generation.image});
   wire::SubmitJob job{.kind = kind};
@@ -114,8 +125,15 @@ void studio_job(Model& m, Effects& e, const std::string& kind, Json request) {
   e.asks.push_back({job, [kind](Model& model, const Result<wire::Reply>& reply) {
                       if (auto error = error_of(reply); !error.empty()) return model.say(error, true);
                       model.jobs_due.stale = true;
-                      if (auto* r = std::get_if<wire::JobAccepted>(&*reply))
-                        model.say(fmt::format("{} is job {}; 3 shows it", kind, r->job_id));
+                      auto* r = std::get_if<wire::JobAccepted>(&*reply);
+                      if (!r) return;
+                      auto id = one_line(r->job_id);
+                      model.awaited[id] = kind;
+                      model.say(fmt::format("{} is job {}; 3 shows it", kind, id));
+                      if (kind != "snap") return;
+                      model.generation.job = id;
+                      model.generation.state = "queued";
+                      model.generation.progress = model.generation.eta_s = -1;
                     }});
 }
 
@@ -128,25 +146,18 @@ void deploy(Model& m, Effects&) {
   m.prompt = std::move(p);
 }
 
-void compare(Model& m, Effects&) {
-  m.tab = Tab::comparison;
-  m.say("n draws this prompt with several models");
-}
-
 }  // namespace
 
-void generate(Model& m, Effects& e, bool next_seed) {
-  auto& g = m.generation;
+std::optional<wire::Generate> request_of(Model& m) {
+  auto refuse = [&](std::string why) { return m.say(std::move(why), true), std::nullopt; };
   auto prompt = value(m, Generation::prompt);
-  if (prompt.empty()) return m.say("say what to draw: a red dragon", true);
+  if (prompt.empty()) return refuse("say what to draw: a red dragon");
   for (int i = 0; i < Generation::field_count; ++i)
-    if (auto why = wrong(m, i); !why.empty()) return m.say(fmt::format("{}: {}", labels[i], why), true);
-  if (!m.connected) return m.say("the daemon is away; the prompt stays here", true);
+    if (auto why = wrong(m, i); !why.empty()) return refuse(fmt::format("{}: {}", labels[i], why));
+  if (!m.connected) return refuse("the daemon is away; the prompt stays here");
   wire::Generate job{.prompt = prompt, .model = value(m, Generation::model)};
   if (job.model.empty()) job.model = default_model(m);
-  if (job.model.empty()) return m.say("there is no model: set SPARKY_MODELS to the folder that holds one", true);
-  static uint64_t counter = 0;
-  job.id = fmt::format("tui-{:x}-{}", m.now.time_since_epoch().count(), ++counter);
+  if (job.model.empty()) return refuse("there is no model: set SPARKY_MODELS to the folder that holds one");
   auto integer = [&](int field) { return number<int64_t>(value(m, field)); };
   if (auto size = integer(Generation::size)) job.size = {*size, *size};
   job.steps = integer(Generation::steps).value_or(0);
@@ -155,8 +166,19 @@ void generate(Model& m, Effects& e, bool next_seed) {
   if (auto n = integer(Generation::count); n && *n > 1) job.batch_size = n;
   if (auto text = value(m, Generation::negative); !text.empty()) job.negative = text;
   if (auto text = value(m, Generation::lora); !text.empty()) job.lora = text;
-  auto locked = number<uint64_t>(value(m, Generation::seed));
-  g.used_seed = next_seed ? g.used_seed + 1 : locked ? *locked : std::random_device{}();
+  if (auto locked = number<uint64_t>(value(m, Generation::seed))) job.seed = int64_t(*locked);
+  return job;
+}
+
+void generate(Model& m, Effects& e, bool next_seed) {
+  auto& g = m.generation;
+  auto asked = request_of(m);
+  if (!asked) return;
+  auto& job = *asked;
+  auto& prompt = job.prompt;
+  static uint64_t counter = 0;
+  job.id = fmt::format("tui-{:x}-{}", m.now.time_since_epoch().count(), ++counter);
+  g.used_seed = next_seed ? g.used_seed + 1 : job.seed ? uint64_t(*job.seed) : std::random_device{}();
   job.seed = int64_t(g.used_seed);
   std::erase(g.history, prompt);
   g.history.push_back(prompt);
@@ -251,8 +273,12 @@ const std::vector<Action>& generation_actions() {
       {"x", "cancel", "cancel the picture that is being drawn", no_job,
        [](Model& m, Effects& e) { e.asks.push_back(tell(wire::Cancel{m.generation.job}, "cancelled")); }},
       {"c", "compare", "send the prompt to the comparison",
-       [](const Model& m) { return value(m, Generation::prompt).empty() ? "there is no prompt yet" : ""; }, compare},
-      {"s", "snap", "snap the picture to its pixel grid", no_picture,
+       [](const Model& m) { return value(m, Generation::prompt).empty() ? "there is no prompt yet" : ""; },
+       [](Model& m, Effects&) {
+         m.tab = Tab::comparison;
+         new_comparison(m);
+       }},
+      {"s", "snap", "snap the picture to its pixel grid", no_snap,
        [](Model& m, Effects& e) { studio_job(m, e, "snap", Json::object()); }},
       {"d", "deploy", "copy the picture into a game", no_picture, deploy},
   };

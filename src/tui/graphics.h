@@ -1,6 +1,7 @@
-// Pictures as bytes for a terminal, through chafa: kitty, iTerm2, sixel, else half-blocks. Pixels stay pixels: pictures
-// are enlarged by whole factors and nearest neighbour only; what is too large is reduced.
+// Pictures as bytes for a terminal: PNG files for kitty and iTerm2, through chafa sixel, else half-blocks. Pixels stay
+// pixels: pictures are enlarged by whole factors and nearest neighbour only; what is too large is reduced.
 #pragma once
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,12 @@ struct Symbols {
 };
 Symbols draw_symbols(const pixel::Picture& picture, const Terminal& terminal, int columns, int rows);
 
-// Bytes that remove all graphics that were drawn (kitty keeps them until told); empty where text overwrites them.
+// The same with a name, by which kitty removes it; of other terminals the bytes as they are.
+std::string with_id(const std::string& bytes, uint32_t id);
+std::string clear_graphics(const Terminal& terminal, uint32_t id);
+
+// Bytes that remove all graphics that were drawn, and free them (kitty keeps them until told); empty where text
+// overwrites them.
 std::string clear_graphics(const Terminal& terminal);
 
 }  // namespace sparky::tui

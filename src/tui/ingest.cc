@@ -114,6 +114,8 @@ PlanRow plan_row(PlanRow::Kind kind, const std::string& id, const Json& node) {
   row.started = time(node, node.contains("since") ? "since" : "started");
   row.finished = time(node, node.contains("completion_time") ? "completion_time" : "finished");
   row.eta = time(node, "eta");
+  row.expected_start = time(node, "expected_start");
+  row.critical = flag(node, "critical");
   row.verdicts = verdicts_of(node);
   row.needs_person = row.status == "decision_needed" || row.status == "failed" || row.status == "cancelled";
   return row;
@@ -137,11 +139,12 @@ std::vector<JobRow> parse_jobs(const Json& jobs) {
     row.started = time(j, "started");
     row.finished = time(j, "finished");
     row.tries = int(num(j, "tries"));
+    row.position = int(num(j, "position"));
     out.push_back(std::move(row));
   }
   std::ranges::stable_sort(out, [](auto& a, auto& b) {
     if (rank(a) != rank(b)) return rank(a) < rank(b);
-    return rank(a) == 2 && a.finished > b.finished;
+    return rank(a) == 1 ? a.position < b.position : rank(a) == 2 && a.finished > b.finished;
   });
   return out;
 }
@@ -200,6 +203,11 @@ void take_jobs(Model& m, std::vector<JobRow> jobs, bool paused) {
   m.queue_paused = paused;
   auto& g = m.generation;
   for (auto& job : m.jobs) {
+    if (auto awaited = m.awaited.find(job.id); awaited != m.awaited.end() && job.ended()) {
+      m.say(fmt::format("{}: {}{}{}", awaited->second, job.state, job.note.empty() ? "" : ": ", job.note),
+            job.state != "completed");
+      m.awaited.erase(awaited);
+    }
     if (job.id != g.job || g.job.empty()) continue;
     g.state = job.state;
     if (job.progress >= 0) g.progress = job.progress;
@@ -212,11 +220,11 @@ void take_jobs(Model& m, std::vector<JobRow> jobs, bool paused) {
 
 void take_pictures(Model& m, std::vector<PictureRow> pictures) {
   keep_selected(m.gallery.list, m.gallery.pictures, pictures, [](auto& p) { return p.path; });
-  for (auto& old : m.gallery.pictures)  // a file that was written anew is read anew
-    if (auto held = m.pictures.find(old.path); held != m.pictures.end()) {
-      auto now = std::ranges::find(pictures, old.path, &PictureRow::path);
-      if (now != pictures.end() && now->changed != old.changed) held->second.stale = true;
-    }
+  std::map<std::string_view, Time> shown;
+  for (auto& old : m.gallery.pictures)
+    if (m.pictures.contains(old.path)) shown[old.path] = old.changed;
+  for (auto& p : pictures)  // a file that was written anew is read anew
+    if (auto old = shown.find(p.path); old != shown.end() && old->second != p.changed) m.pictures[p.path].renew();
   m.gallery.pictures = std::move(pictures);
   filter(m);
 }
@@ -238,13 +246,36 @@ void filter(Model& m) {
   }
 }
 
-void take_picture_bytes(Model& m, const std::string& path, const std::string& bytes) {
+void take_picture(Model& m, const std::string& path, PicturePtr picture) {
   auto& held = m.pictures[path];
   held.pending = false;
-  if (auto picture = pixel::decode_picture(bytes, "picture", {.side = 8192, .pixels = 1u << 24}))
-    held.picture = std::make_shared<const pixel::Picture>(std::move(*picture));
-  else
-    held.broken = held.picture == nullptr;
+  if (picture) held.picture = std::move(picture);
+  held.broken = !held.picture;
+}
+
+Throughput throughput(const Model& m) {
+  Throughput out;
+  std::vector<double> waits, works;
+  for (auto& job : m.jobs) {  // those that ended: the latest first
+    if (job.state != "completed" || job.started == Time{}) continue;
+    bool lately = m.now - job.finished < 60s;
+    out.jobs_a_minute += lately;
+    out.pictures_a_minute += lately && job.kind == "generate";
+    if (works.size() >= 20) {
+      if (!lately) break;
+      continue;
+    }
+    if (job.submitted != Time{}) waits.push_back(double((job.started - job.submitted).count()) / 1000);
+    works.push_back(double((job.finished - job.started).count()) / 1000);
+  }
+  auto median = [](std::vector<double>& v) {
+    if (v.empty()) return -1.0;
+    std::ranges::nth_element(v, v.begin() + std::ptrdiff_t(v.size() / 2));
+    return std::max(0.0, v[v.size() / 2]);
+  };
+  out.wait_s = median(waits);
+  out.work_s = median(works);
+  return out;
 }
 
 void handle(Model& m, const wire::Update& update) {
@@ -260,7 +291,7 @@ void handle(Model& m, const wire::Update& update) {
   } else if (auto* preview = std::get_if<wire::Preview>(&update)) {
     if (preview->job_id != g.job) return;
     g.image = preview->image_path;
-    m.pictures[g.image].stale = true;
+    m.pictures[g.image].renew();
   } else if (auto* complete = std::get_if<wire::JobComplete>(&update)) {
     m.gallery.due.stale = true;
     m.gallery.due.last = {};
@@ -268,7 +299,7 @@ void handle(Model& m, const wire::Update& update) {
       g.image = complete->image_path;
       g.state = "completed";
       g.progress = 1;
-      m.pictures[g.image].stale = true;
+      m.pictures[g.image].renew();
     }
   }
 }
@@ -292,9 +323,17 @@ void refresh_jobs(Model& m, Effects& e) {
   Duration every = m.jobs.size() > 500 ? 1000ms : 150ms;
   if (!m.jobs_due.stale && m.now - m.jobs_due.last < 5s) return;
   if (!m.jobs_due.ask(m.now, every)) return;
-  e.asks.push_back(ask<wire::JobList>(wire::ListJobs{}, &Model::jobs_due, [](Model& model, const wire::JobList& r) {
-    take_jobs(model, parse_jobs(*r.jobs), r.paused);
-  }));
+  Ask jobs{wire::ListJobs{}, {}};
+  jobs.prepare = [](const Result<wire::Reply>& reply) -> std::function<void(Model&)> {
+    auto* r = reply ? std::get_if<wire::JobList>(&*reply) : nullptr;
+    if (!r) return [](Model& model) { model.jobs_due.pending = false; };
+    auto rows = std::make_shared<std::vector<JobRow>>(parse_jobs(*r->jobs));
+    return [rows, paused = r->paused](Model& model) {
+      model.jobs_due.pending = false;
+      take_jobs(model, std::move(*rows), paused);
+    };
+  };
+  e.asks.push_back(std::move(jobs));
 }
 
 void refresh_plan(Model& m, Effects& e) {
@@ -326,7 +365,7 @@ void refresh_plan(Model& m, Effects& e) {
                       if (!r || !still(model)) return;
                       model.plan.explanation.clear();
                       for (auto& link : r->links) {
-                        model.plan.explanation.push_back(printable(link.target + " " + link.text));
+                        model.plan.explanation.push_back(printable(link.text));
                         if (!link.action.empty()) model.plan.explanation.push_back("    " + printable(link.action));
                       }
                     }});
@@ -380,14 +419,18 @@ void refresh_gallery(Model& m, Effects& e) {
   bool shown = m.tab == Tab::gallery;
   if (!(shown && m.now - g.due.last > 1s) && !(g.due.stale && (shown || m.tab == Tab::generation))) return;
   if (!g.due.ask(m.now, 100ms)) return;
-  e.asks.push_back(
-      {wire::ListGallery{.known = g.version, .max = 20'000}, [](Model& model, const Result<wire::Reply>& reply) {
-         model.gallery.due.pending = false;
-         auto* r = reply ? std::get_if<wire::GalleryList>(&*reply) : nullptr;
-         if (!r || r->unchanged) return;
-         model.gallery.version = r->version;
-         take_pictures(model, parse_pictures(*r->pictures));
-       }});
+  Ask list{wire::ListGallery{.known = g.version, .max = 20'000}, {}};
+  list.prepare = [](const Result<wire::Reply>& reply) -> std::function<void(Model&)> {
+    auto* r = reply ? std::get_if<wire::GalleryList>(&*reply) : nullptr;
+    if (!r || r->unchanged) return [](Model& model) { model.gallery.due.pending = false; };
+    auto rows = std::make_shared<std::vector<PictureRow>>(parse_pictures(*r->pictures));
+    return [rows, version = r->version](Model& model) {
+      model.gallery.due.pending = false;
+      model.gallery.version = version;
+      take_pictures(model, std::move(*rows));
+    };
+  };
+  e.asks.push_back(std::move(list));
 }
 
 void refresh_lists(Model& m, Effects& e) {
@@ -444,19 +487,34 @@ void refresh_monitor(Model& m, Effects& e) {
                       push(mon.latency_ms, std::chrono::duration<double, std::milli>(took).count());
                       push(mon.cpu, num(part(mon.daemon, "host"), "cpu", 0));
                       push(mon.memory, num(part(mon.daemon, "host"), "memory", 0));
+                      mon.gpus.clear();
+                      for (auto& gpu : part(part(mon.daemon, "host"), "gpus"))
+                        mon.gpus.push_back({str(gpu, "model"), num(gpu, "utilization", -1), num(gpu, "memory", -1),
+                                            num(gpu, "temperature_c", -1), num(gpu, "power_w", -1)});
+                      if (!mon.gpus.empty()) push(mon.gpu, std::max(0.0, mon.gpus[0].utilization));
                       push(mon.rate, double(mon.events - std::exchange(mon.events_before, mon.events)));
                       double waiting = 0;
                       for (auto& job : model.jobs) waiting += job.state == "queued" || job.state == "running";
                       push(mon.depth, waiting);
+                      push(mon.pictures_a_minute, throughput(model).pictures_a_minute);
                     }});
-  if (!shown) return;
+}
+
+// Who works, and which models are in memory there.
+void refresh_workers(Model& m, Effects& e) {
+  if ((m.tab != Tab::monitor && m.tab != Tab::models) || !m.monitor.workers_due.ask(m.now, 1000ms)) return;
   e.asks.push_back({wire::ListWorkers{}, [](Model& model, const Result<wire::Reply>& reply) {
+                      model.monitor.workers_due.pending = false;
                       auto* r = reply ? std::get_if<wire::WorkerList>(&*reply) : nullptr;
                       if (!r) return;
                       model.monitor.workers.clear();
-                      for (auto& w : *r->workers)
-                        model.monitor.workers.push_back({str(w, "name"), str(w, "device"), str(w, "loaded_model"),
-                                                         strings(part(w, "kinds")), strings(part(w, "jobs"))});
+                      for (auto& w : *r->workers) {
+                        auto loaded = strings(part(w, "loaded"));
+                        // A worker that does not say what it holds: the model of its last job.
+                        if (!w.contains("loaded") && w.contains("loaded_model")) loaded = {str(w, "loaded_model")};
+                        model.monitor.workers.push_back({str(w, "name"), str(w, "device"), strings(part(w, "kinds")),
+                                                         strings(part(w, "jobs")), std::move(loaded)});
+                      }
                     }});
 }
 
@@ -467,15 +525,15 @@ void refresh_pictures(Model& m, const std::vector<std::string>& missing, Effects
     if (held.pending || held.broken) continue;
     held.pending = true;
     held.stale = false;
-    e.asks.push_back({wire::ReadPicture{.path = path},
-                      [path](Model& model, const Result<wire::Reply>& reply) {
-                        auto* r = reply ? std::get_if<wire::PicturePart>(&*reply) : nullptr;
-                        if (r) return take_picture_bytes(model, path, r->data.data);
-                        auto& broken = model.pictures[path];
-                        broken.pending = false;
-                        broken.broken = !broken.picture;
-                      },
-                      true});
+    Ask read{wire::ReadPicture{.path = path}, {}, true};
+    read.prepare = [path](const Result<wire::Reply>& reply) -> std::function<void(Model&)> {
+      PicturePtr picture;
+      if (auto* r = reply ? std::get_if<wire::PicturePart>(&*reply) : nullptr)
+        if (auto decoded = pixel::decode_picture(r->data.data, "picture", {.side = 8192, .pixels = 1u << 24}))
+          picture = std::make_shared<const pixel::Picture>(std::move(*decoded));
+      return [path, picture](Model& model) { take_picture(model, path, picture); };
+    };
+    e.asks.push_back(std::move(read));
   }
   while (m.pictures.size() > most) {
     auto oldest = std::ranges::min_element(m.pictures, {}, [](auto& entry) { return entry.second.used; });
@@ -495,6 +553,7 @@ void refresh(Model& m, const std::vector<std::string>& missing, Effects& e) {
   refresh_gallery(m, e);
   refresh_lists(m, e);
   refresh_monitor(m, e);
+  refresh_workers(m, e);
   refresh_pictures(m, missing, e);
 }
 

@@ -52,6 +52,7 @@ std::optional<Key> control(std::string_view body, char final) {
       {'P', "f1"}, {'Q', "f2"},   {'R', "f3"},    {'S', "f4"},   {'Z', "shift-tab"}};
   for (auto& [letter, name] : letters)
     if (final == letter) return named(name);
+  if (final == 'c' && body.starts_with("?")) return named("answer");
   if (final != '~') return std::nullopt;
   static constexpr std::pair<int, const char*> codes[] = {
       {1, "home"}, {2, "insert"}, {3, "delete"}, {4, "end"},  {5, "pageup"}, {6, "pagedown"}, {7, "home"},
@@ -93,7 +94,7 @@ std::vector<Key> KeyReader::feed(std::string_view bytes) {
 
 std::vector<Key> KeyReader::flush() {
   std::vector<Key> out;
-  if (pasting_) return out;
+  if (!waits()) return out;
   if (!rest_.empty() && rest_[0] == '\x1b') {
     out.push_back(named("esc"));
     rest_.erase(0, 1);

@@ -9,7 +9,8 @@ namespace sparky::tui {
 
 // `name` is one of: a single character as typed ("a", "?", "ß"), "space", "enter", "tab", "shift-tab", "esc",
 // "backspace", "delete", "up", "down", "left", "right", "home", "end", "pageup", "pagedown", "f1" … "f12",
-// "ctrl-a" … "ctrl-z", "paste" (`text` holds it), "click", "wheel-up", "wheel-down" (x and y hold the cell, from 0).
+// "ctrl-a" … "ctrl-z", "paste" (`text` holds it), "click", "wheel-up", "wheel-down" (x and y hold the cell, from 0);
+// and "answer", the terminal's to DA1, which nobody typed.
 struct Key {
   std::string name;
   std::string text;  // what a text field would take; empty if nothing
@@ -23,7 +24,8 @@ class KeyReader {
   std::vector<Key> feed(std::string_view bytes);
   // Nothing came for a while: an ESC that stands alone is the key.
   std::vector<Key> flush();
-  bool waits() const { return !rest_.empty() && !pasting_; }  // for the rest of a sequence
+  // Whether a pause would show what the bytes so far mean. What has certainly begun as a sequence is waited for.
+  bool waits() const { return !rest_.empty() && rest_.size() <= 2 && !pasting_; }
 
  private:
   bool take(std::vector<Key>& out);

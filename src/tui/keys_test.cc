@@ -34,6 +34,14 @@ TEST(Keys, EscAloneNeedsAPause) {
   EXPECT_EQ(typed("\x1bq"), "esc q");
 }
 
+TEST(Keys, ASequenceInPiecesWithPausesIsNotTyped) {
+  KeyReader reader;
+  EXPECT_EQ(names(reader.feed("\x1b[?6")), "");
+  EXPECT_FALSE(reader.waits()) << "it can be nothing else any more";
+  EXPECT_EQ(names(reader.flush()), "");
+  EXPECT_EQ(names(reader.feed("2;4cx")), "answer x");
+}
+
 TEST(Keys, MouseAndPaste) {
   KeyReader reader;
   auto keys = reader.feed("\x1b[<0;12;5M\x1b[<0;12;5m\x1b[<65;1;1M\x1b[200~two\nlines \x1b[A\x1b[201~x");
@@ -44,7 +52,8 @@ TEST(Keys, MouseAndPaste) {
 }
 
 TEST(Keys, AnswersOfTheTerminalAreNoKeys) {
-  EXPECT_EQ(typed("\x1b]11;rgb:0000/0000/0000\x1b\\a\x1bP>|kitty\x1b\\b\x1b_Gi=31;OK\x1b\\c\x1b[?62;4c"), "a b c");
+  EXPECT_EQ(typed("\x1b]11;rgb:0000/0000/0000\x1b\\a\x1bP>|kitty\x1b\\b\x1b_Gi=31;OK\x1b\\c\x1b[?62;4c"),
+            "a b c answer");
 }
 
 TEST(Keys, BrokenUtf8VanishesAndControlCharactersAreNoText) {

@@ -57,6 +57,7 @@ Element job_line(const Model& m, const Stage& stage, const JobRow& j, int width)
     if (j.eta_s >= 0) line.push_back(text(fmt::format("  {} to go", human(Duration(int64_t(j.eta_s) * 1000)))));
   } else {
     line.push_back(text(padded(j.state, 10)));
+    if (j.state == "queued" && j.position > 0) line.push_back(text(fmt::format("#{} ", j.position)) | dim);
     if (j.state == "queued" && j.eta_s >= 0)
       line.push_back(text(fmt::format("about {} ", human(Duration(int64_t(j.eta_s) * 1000)))) | dim);
     if (j.state == "queued" && j.priority != "normal") line.push_back(text(j.priority + " ") | color(stage.theme.warn));
@@ -66,7 +67,9 @@ Element job_line(const Model& m, const Stage& stage, const JobRow& j, int width)
   return hbox(std::move(line));
 }
 
-Element job_page(Model& m, Stage& stage, const JobRow& j, int width, int height) {
+Element job_page(Model& m, Stage& stage, const JobRow& j, int whole_width, int height) {
+  auto picture = whole_width >= 80 ? picture_of(m, stage, j.image) : nullptr;
+  int width = picture ? whole_width / 2 : whole_width;
   Elements rows;
   auto fact = [&](const std::string& label, const std::string& value) {
     if (!value.empty()) rows.push_back(hbox({text(padded(label, 11)) | dim, text(cut(one_line(value), width - 12))}));
@@ -76,6 +79,7 @@ Element job_page(Model& m, Stage& stage, const JobRow& j, int width, int height)
   auto mark = mark_of(stage.theme, j.state);
   rows.push_back(hbox({text(padded("state", 11)) | dim, text(mark.text + " " + j.state) | color(mark.color)}));
   if (j.state == "running") rows.push_back(bar(std::max(0.0, j.progress), std::min(60, width), stage.theme.accent));
+  if (j.position > 0) fact("in line", fmt::format("{}", j.position));
   fact("submitted", j.submitted == Time{} ? "" : ago(m, j.submitted) + " ago");
   if (j.ended() && j.started != Time{}) fact("took", human(j.finished - j.started));
   fact("worker", j.worker);
@@ -86,9 +90,8 @@ Element job_page(Model& m, Stage& stage, const JobRow& j, int width, int height)
   auto left = vbox(std::move(rows));
   auto log = m.job_log.text.empty() ? text("no log: what a worker runs itself writes none") | dim
                                     : tail_of(m.job_log.text, width, std::max(1, height - used));
-  auto picture = picture_of(m, stage, j.image);
-  if (picture && width >= 80)
-    return hbox({vbox({std::move(left), separator(), std::move(log)}) | size(WIDTH, EQUAL, width / 2), separator(),
+  if (picture)
+    return hbox({vbox({std::move(left), separator(), std::move(log)}) | size(WIDTH, EQUAL, width), separator(),
                  picture_view(stage, picture) | flex});
   return vbox({std::move(left), separator(), std::move(log)});
 }
@@ -162,7 +165,7 @@ const ModelRow* model_row(const Model& m) {
 std::string loaded(const Model& m, const ModelRow& row) {
   std::string out;
   for (auto& w : m.monitor.workers)
-    if (w.loaded == row.name) out += (out.empty() ? "" : ", ") + w.name;
+    if (std::ranges::find(w.loaded, row.name) != w.loaded.end()) out += (out.empty() ? "" : ", ") + w.name;
   return out;
 }
 
@@ -193,7 +196,9 @@ Element draw_models(Model& m, Stage& stage, int width, int height) {
   int list_height = std::clamp(int(m.model_list.rows.size()), 1, std::max(1, height / 2 - 1));
   auto line = [&](int i, int w) {
     auto& x = m.models[size_t(i)];
-    auto used = x.used == Time{} ? std::string("not used yet") : "used " + ago(m, x.used) + " ago";
+    auto used = !loaded(m, x).empty() ? std::string("loaded")
+                : x.used == Time{}    ? std::string("not used yet")
+                                      : "used " + ago(m, x.used) + " ago";
     return text(padded(fmt::format("{} {} {:>10}  {}", padded(x.name, std::clamp(w / 3, 10, 30)), padded(x.type, 10),
                                    human_bytes(double(x.size_bytes)), used),
                        w));
@@ -206,10 +211,9 @@ Element draw_models(Model& m, Stage& stage, int width, int height) {
     if (auto where = loaded(m, *x); !where.empty()) rows.push_back(hbox({text("loaded  ") | dim, text(where)}));
     int room = height - list_height - int(rows.size());
     Elements card;
-    for (auto part : split(x->card, '\n')) {
-      if (int(card.size()) >= room) break;
-      card.push_back(text(cut(one_line(std::string(part)), width)));
-    }
+    for (auto part : split(x->card, '\n'))
+      for (auto& line : wrapped(one_line(std::string(part)), width))
+        if (int(card.size()) < room) card.push_back(text(line));
     rows.push_back(vbox(std::move(card)));
   }
   return vbox(std::move(rows));

@@ -28,12 +28,16 @@ struct Ask {
   wire::Request request;
   std::function<void(Model&, const Result<wire::Reply>&)> then;
   bool picture = false;  // the whole file of ReadPicture's path, part by part: then PicturePart holds all of it
+  // For answers that are long: works on them away from the screen's thread; what it returns is called instead of
+  // `then`.
+  std::function<std::function<void(Model&)>(const Result<wire::Reply>&)> prepare;
 };
 struct Effects {
   std::vector<Ask> asks;
   bool quit = false, suspend = false, repaint = false;
-  std::string copy;  // to the clipboard
-  std::string open;  // a folder, in the desktop's file manager
+  std::string copy;                     // to the clipboard
+  std::string open;                     // a folder, in the desktop's file manager
+  std::string write_path, write_bytes;  // a file on this machine; a path that is not absolute: in the working directory
 };
 
 // When something was asked last, and whether it should be asked again.
@@ -57,6 +61,7 @@ struct JobRow {
   double progress = -1, eta_s = -1;
   Time submitted{}, started{}, finished{};
   int tries = 0;
+  int position = 0;  // in the line of those that wait, from 1
   bool ended() const { return state == "completed" || state == "failed" || state == "cancelled"; }
 };
 struct PictureRow {
@@ -78,16 +83,20 @@ struct SettingRow {
   std::string key, value, source, initial, environment, meaning;
 };
 struct WorkerRow {
-  std::string name, device, loaded;
-  std::vector<std::string> kinds, jobs;
+  std::string name, device;
+  std::vector<std::string> kinds, jobs, loaded;  // loaded: models in its memory
+};
+struct GpuRow {
+  std::string model;
+  double utilization = -1, memory = -1, temperature_c = -1, power_w = -1;  // shares 0 to 1; negative: it does not say
 };
 struct PlanRow {
   enum Kind { orchestrator, workstream, gate } kind = workstream;
   std::string id, name, status, stage, phase, text;  // text: what it does, waits for or failed with
   double progress = -1;
-  Time started{}, finished{}, eta{};
+  Time started{}, finished{}, eta{}, expected_start{};
   std::string verdicts;
-  bool needs_person = false;
+  bool needs_person = false, critical = false;  // critical: a delay here delays the run
 };
 struct DecisionRow {
   std::string id, target, text, note;
@@ -145,10 +154,11 @@ struct PlanScreen {
   LogView log_view;
 };
 struct MonitorScreen {
-  std::vector<double> cpu, memory, depth, latency_ms, rate;
+  std::vector<double> cpu, memory, gpu, depth, latency_ms, rate, pictures_a_minute;
   Json daemon;
   std::vector<WorkerRow> workers;
-  Due due;
+  std::vector<GpuRow> gpus;
+  Due due, workers_due;
   uint64_t events = 0, events_before = 0;
 };
 
@@ -193,6 +203,7 @@ struct Model {
   Due settings_due;
   PlanScreen plan;
   MonitorScreen monitor;
+  std::map<std::string, std::string> awaited;  // jobs whose end is told, and what they do
   int help_scroll = 0;
   std::optional<Prompt> prompt;
 
@@ -200,6 +211,7 @@ struct Model {
     PicturePtr picture;
     bool pending = false, stale = false, broken = false;
     uint64_t used = 0;
+    void renew() { stale = true, broken = false; }  // there is something new to read
   };
   std::map<std::string, Held> pictures;  // by path; the least used go
   uint64_t picture_clock = 0;
@@ -231,8 +243,14 @@ std::vector<PictureRow> parse_pictures(const Json& pictures);
 void take_status(PlanScreen& plan, const Json& status);
 void take_jobs(Model& model, std::vector<JobRow> jobs, bool paused);
 void take_pictures(Model& model, std::vector<PictureRow> pictures);
-void filter(Model& model);  // the rows of every list anew
-void take_picture_bytes(Model& model, const std::string& path, const std::string& bytes);
+void filter(Model& model);                                                     // the rows of every list anew
+void take_picture(Model& model, const std::string& path, PicturePtr picture);  // nothing: it cannot be read
+// How the studio's jobs went lately.
+struct Throughput {
+  int jobs_a_minute = 0, pictures_a_minute = 0;  // completed in the last minute
+  double wait_s = -1, work_s = -1;               // medians of the last 20 that were completed; negative: none yet
+};
+Throughput throughput(const Model& model);
 
 // An ask whose only outcome is a line of notice.
 Ask tell(wire::Request request, std::string said);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <map>
 
 namespace sparky::tui {
@@ -28,7 +29,13 @@ std::string ascii(const std::string& character) {
       {"✗", "x"}, {"»", ">"}, {"·", "."}, {"…", "~"},  {"★", "*"}, {"▸", ">"}, {"→", ">"}, {"←", "<"},
       {"↑", "^"}, {"↓", "v"}, {"▄", "_"}, {"▀", "\""}, {"×", "x"}, {"◆", "*"}};
   auto it = known.find(character);
-  return it == known.end() ? "?" : it->second;
+  if (it != known.end()) return it->second;
+  // Braille (U+2800 to U+28FF), as graphs have it: by how many of its dots are set.
+  if (character.size() != 3 || !character.starts_with("\xe2") ||
+      (static_cast<unsigned char>(character[1]) & 0xfc) != 0xa0)
+    return "?";
+  auto dots = std::popcount(unsigned(character[1] & 3) << 6 | unsigned(character[2] & 0x3f));
+  return dots == 0 ? " " : dots < 4 ? "." : dots < 7 ? ":" : "#";
 }
 
 }  // namespace
@@ -84,30 +91,59 @@ std::string Painter::cells(const Screen& screen) {
   return out;
 }
 
-// Kitty keeps its pictures apart from the cells: all go, all come. Elsewhere cells and pictures replace each other.
-std::string Painter::pictures(const std::vector<std::shared_ptr<Placement>>& wanted) {
-  std::vector<Placement> now;
-  for (auto& p : wanted) now.push_back(*p);
-  if (now == placed_) return "";
+// The cells of a box again, with what reaches into it from the left.
+std::string Painter::text_of(const ftxui::Box& box) {
   std::string out;
-  bool all = terminal_.graphics == Graphics::kitty;
-  if (all) out += clear_graphics(terminal_);
-  auto stays = [&](const Placement& p) { return std::ranges::find(now, p) != now.end(); };
-  for (auto& old : placed_)
-    if (!all && !stays(old))
-      for (int y = old.box.y_min; y <= old.box.y_max && shown_; ++y) {
-        out += position(old.box.x_min, y) + "\x1b[0m";
-        for (int x = old.box.x_min; x <= old.box.x_max && x < shown_->dimx() && y < shown_->dimy(); ++x)
-          out += style(shown_->PixelAt(x, y)) + glyph(shown_->at(x, y));
-      }
-  for (auto& p : now) {
-    if (!all && std::ranges::find(placed_, p) != placed_.end()) continue;
-    int columns = p.box.x_max - p.box.x_min + 1, rows = p.box.y_max - p.box.y_min + 1;
-    auto drawn = draw(*p.picture, terminal_, columns, rows);
-    while (drawn.bytes.ends_with("\r\n")) drawn.bytes.resize(drawn.bytes.size() - 2);  // no scrolling at the last row
-    out += position(p.box.x_min + (columns - drawn.columns) / 2, p.box.y_min + (rows - drawn.rows) / 2) + drawn.bytes;
+  auto second_half = [&](int x, int y) {
+    return x > 0 && shown_->at(x, y).empty() && width_of(shown_->at(x - 1, y)) == 2;
+  };
+  for (int y = box.y_min; y <= box.y_max && y < shown_->dimy(); ++y) {
+    int x = box.x_min - second_half(box.x_min, y);
+    for (out += position(x, y); x <= box.x_max && x < shown_->dimx(); ++x) {
+      if (second_half(x, y) && terminal_.unicode) continue;
+      out += style(shown_->PixelAt(x, y)) + glyph(shown_->at(x, y));
+    }
+  }
+  return out;
+}
+
+const Drawn& Painter::drawn(const Placement& p, int columns, int rows) {
+  auto [it, fresh] = made_.try_emplace({p.picture.get(), columns, rows});
+  if (fresh) it->second = {p.picture, draw(*p.picture, terminal_, columns, rows), 0};
+  it->second.used = frame_;
+  return it->second.drawn;
+}
+
+// Kitty keeps its pictures apart from the cells, under ids; elsewhere cells and pictures replace each other.
+std::string Painter::pictures(const std::vector<std::shared_ptr<Placement>>& wanted) {
+  std::map<uint32_t, Placement> now;
+  std::vector<const Placement*> fresh;
+  ++frame_;
+  for (auto& p : wanted) {
+    auto stays = std::ranges::find_if(placed_, [&](auto& old) { return old.second == *p; });
+    if (stays == placed_.end())
+      fresh.push_back(p.get());
+    else
+      now.insert(placed_.extract(stays));
+  }
+  std::string out;
+  for (auto& [id, old] : placed_) {
+    out += clear_graphics(terminal_, id);
+    if (terminal_.graphics == Graphics::kitty) continue;
+    out += text_of(old.box);
+  }
+  for (auto* p : fresh) {
+    int columns = p->box.x_max - p->box.x_min + 1, rows = p->box.y_max - p->box.y_min + 1;
+    auto& picture = drawn(*p, columns, rows);
+    std::string_view bytes = picture.bytes;
+    while (bytes.ends_with("\r\n")) bytes.remove_suffix(2);  // no scrolling at the last row
+    out += position(p->box.x_min + (columns - picture.columns) / 2, p->box.y_min + (rows - picture.rows) / 2);
+    out += with_id(std::string(bytes), ++last_id_);
+    now.emplace(last_id_, *p);
   }
   placed_ = std::move(now);
+  constexpr size_t kept_max = 300;  // a gallery's page or two, to go back to
+  if (made_.size() > kept_max) std::erase_if(made_, [&](auto& entry) { return entry.second.used != frame_; });
   return out;
 }
 

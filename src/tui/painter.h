@@ -3,6 +3,7 @@
 // Pictures are put over their cells after them, and are gone before anything else stands there.
 #pragma once
 #include <ftxui/screen/screen.hpp>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,7 +18,9 @@ std::string leave_screen(const Terminal& terminal);
 
 class Painter {
  public:
-  explicit Painter(Terminal terminal) : terminal_(std::move(terminal)) {}
+  // The terminal stays the caller's, who may find that it has changed: its cells' size with a font.
+  explicit Painter(const Terminal& terminal) : terminal_(terminal) {}
+  explicit Painter(Terminal&&) = delete;
   // Empty when the terminal shows all that already.
   std::string paint(const ftxui::Screen& screen, const std::vector<std::shared_ptr<Placement>>& placements);
   void forget() { shown_.reset(); }  // the next frame is painted whole: after a resize or a stop
@@ -26,11 +29,21 @@ class Painter {
   std::string cells(const ftxui::Screen& screen);
   std::string style(const ftxui::Pixel& pixel) const;
   std::string glyph(const std::string& character) const;
+  const Drawn& drawn(const Placement& placement, int columns, int rows);
+  std::string text_of(const ftxui::Box& box);
   std::string pictures(const std::vector<std::shared_ptr<Placement>>& wanted);
 
-  Terminal terminal_;
+  const Terminal& terminal_;
   std::optional<ftxui::Screen> shown_;
-  std::vector<Placement> placed_;
+  struct Made {
+    PicturePtr picture;  // held, so that its address is nobody else's
+    Drawn drawn;
+    uint64_t used = 0;
+  };
+  std::map<std::tuple<const void*, int, int>, Made> made_;
+  std::map<uint32_t, Placement> placed_;  // by kitty's id
+  uint32_t last_id_ = 0;
+  uint64_t frame_ = 0;
   int cursor_x_ = -1, cursor_y_ = -1;
 };
 

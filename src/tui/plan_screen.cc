@@ -145,9 +145,8 @@ Element detail(Model& m, Stage& stage, int width, int height) {
   if (!n) return filler();
   Elements rows;
   auto add = [&](const std::string& line, bool quiet = false) {
-    if (int(rows.size()) >= height) return;
-    auto shown = text(cut(one_line(line), width));
-    rows.push_back(quiet ? shown | dim : shown);
+    for (auto& part : wrapped(one_line(line), width))
+      if (int(rows.size()) < height) rows.push_back(quiet ? text(part) | dim : text(part));
   };
   rows.push_back(text(cut(one_line(n->kind == PlanRow::orchestrator ? n->name : n->id + " " + n->name), width)) | bold);
   if (p.view == PlanScreen::log) {
@@ -189,7 +188,10 @@ Element gantt(Model& m, Stage& stage, int width, int height) {
   auto column = [&](Time t) {
     return int(std::clamp<double>(double((t - begin).count()) / double((end - begin).count()), 0, 1) * (chart - 1));
   };
-  Elements rows{text(padded(fmt::format("{} from {}", human(end - begin), iso(begin)), width)) | dim};
+  bool known = std::ranges::any_of(p.nodes, &PlanRow::critical);
+  auto span = human(std::chrono::floor<std::chrono::seconds>(end - begin));
+  auto legend = known ? "; * critical path: a delay there delays the run" : "";
+  Elements rows{text(padded(fmt::format("{} from {}{}", span, iso(begin), legend), width)) | dim};
   auto window = window_of(int(p.list.rows.size()), p.list.selected, height - 1, p.list.first);
   p.list.first = window.first;
   for (int i = window.first; i < window.first + window.count; ++i) {
@@ -197,7 +199,10 @@ Element gantt(Model& m, Stage& stage, int width, int height) {
     auto mark = mark_of(stage.theme, n.status);
     std::string before, ran, expected;
     bool over = n.finished != Time{} && n.status != "in_progress";
-    Time from = n.started != Time{} ? n.started : n.finished != Time{} ? n.finished : n.eta;
+    Time from = n.started != Time{}          ? n.started
+                : n.finished != Time{}       ? n.finished
+                : n.expected_start != Time{} ? n.expected_start
+                                             : n.eta;
     Time to = over ? n.finished : n.started != Time{} ? m.now : from;
     Time until = over || n.eta == Time{} ? to : std::max(to, n.eta);
     if (n.kind != PlanRow::orchestrator && from != Time{}) {
@@ -205,14 +210,18 @@ Element gantt(Model& m, Stage& stage, int width, int height) {
       before = std::string(size_t(a), ' ');
       if (n.started != Time{} || over)
         for (int x = a; x <= b; ++x) ran += "█";
-      for (int x = a + width_of(ran); x <= c; ++x) expected += "░";
+      for (int x = a + width_of(ran); x <= c; ++x) expected += n.critical ? "▒" : "░";
     }
-    auto label = text(
-        padded((n.kind == PlanRow::workstream ? "  " : "") + one_line(n.kind == PlanRow::orchestrator ? n.name : n.id),
-               room) +
-        " ");
+    bool on_path = n.critical && n.kind != PlanRow::orchestrator;
+    auto label = text(padded((n.kind == PlanRow::orchestrator ? ""
+                              : on_path                       ? "* "
+                                                              : "  ") +
+                                 one_line(n.kind == PlanRow::orchestrator ? n.name : n.id),
+                             room) +
+                      " ");
     if (i == p.list.selected) label = label | inverted;
     if (n.kind != PlanRow::workstream) label = label | bold;
+    if (on_path && i != p.list.selected) label = label | color(stage.theme.warn);
     rows.push_back(clickable(
         stage, hbox({std::move(label), text(before), text(ran) | color(mark.color), text(expected) | dim}), "row", i));
   }

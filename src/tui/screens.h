@@ -28,6 +28,9 @@ const std::vector<Action>& plan_actions();
 
 bool key_of_generation(Model& model, const Key& key, Effects& effects);  // while a field is edited
 void generate(Model& model, Effects& effects, bool new_seed);
+// What the form asks for, without an id; nothing, and said why, if it cannot be asked for.
+std::optional<wire::Generate> request_of(Model& model);
+void new_comparison(Model& model);                    // asks for the models that draw the form's prompt
 void use_request(Model& model, const Json& request);  // a picture's own request into the fields
 bool back(Model& model);                              // esc; false: there is nothing to go back from
 

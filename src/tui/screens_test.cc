@@ -9,102 +9,10 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "tui/painter.h"
+#include "tui/test_studio.h"
 
 namespace sparky::tui {
 namespace {
-
-Time at(const char* text) { return parse_iso(text).value(); }
-
-PicturePtr checkers() {
-  auto p = std::make_shared<pixel::Picture>(8, 8);
-  for (int y = 0; y < 8; ++y)
-    for (int x = 0; x < 8; ++x)
-      p->at(x, y) = (x + y) % 2 ? pixel::Rgba{250, 10, 20, 255} : pixel::Rgba{10, 200, 30, 255};
-  return p;
-}
-
-// A studio in the middle of its work.
-Model example(int width, int height) {
-  Model m;
-  m.width = width;
-  m.height = height;
-  m.now = at("2025-11-12T14:30:00Z");
-  m.connected = true;
-  m.project = "/home/ada/game";
-  m.models = {{"sprite-32",
-               "checkpoint",
-               "/m/sprite-32",
-               "9f86d081884c7d65",
-               "# sprite-32\nDraws 32x32 sprites.",
-               13504192,
-               at("2025-11-12T14:00:00Z"),
-               {"dragon", "knight"}},
-              {"armor", "lora", "/m/loras/armor.safetensors", "00ff", "", 200000, Time{}, {}}};
-  m.generation.fields[Generation::prompt].set("a red dragon");
-  m.generation.history = {"an old wizard", "a knight with a lance"};
-  Json jobs = Json::array({{{"id", "tui-1"},
-                            {"kind", "generate"},
-                            {"state", "running"},
-                            {"model", "sprite-32"},
-                            {"progress", 0.4},
-                            {"eta_s", 3.0},
-                            {"doing", "sampling"}},
-                           {{"id", "tui-2"}, {"kind", "generate"}, {"state", "queued"}, {"priority", "high"}},
-                           {{"id", "old"},
-                            {"kind", "exec"},
-                            {"state", "failed"},
-                            {"error", "exit status 1"},
-                            {"started", "2025-11-12T14:20:00Z"},
-                            {"finished", "2025-11-12T14:21:00Z"}},
-                           {{"id", "done"},
-                            {"kind", "generate"},
-                            {"state", "completed"},
-                            {"started", "2025-11-12T14:25:00Z"},
-                            {"finished", "2025-11-12T14:25:04Z"},
-                            {"result", {{"image_path", "/o/dragon.png"}}}}});
-  m.generation.job = "tui-1";
-  take_jobs(m, parse_jobs(jobs), false);
-  Json pictures = Json::array();
-  for (int i = 0; i < 30; ++i)
-    pictures.push_back({{"path", fmt::format("jobs/{}/a.png", i)},
-                        {"prompt", i == 3 ? "龍 界 dragon" : "a red dragon"},
-                        {"model", "sprite-32"},
-                        {"seed", 7u + unsigned(i)},
-                        {"width", 32},
-                        {"height", 32},
-                        {"changed", "2025-11-12T14:00:00Z"},
-                        {"star", i == 1}});
-  take_pictures(m, parse_pictures(pictures));
-  for (auto& p : m.gallery.pictures) m.pictures[p.path].picture = checkers();
-  m.pictures["/o/dragon.png"].picture = checkers();
-  take_status(m.plan, Json::parse(R"({"run":3,"plan":"Demo","state":"running","progress":0.5,
-    "created":"2025-11-12T14:00:00Z","eta":"2025-11-12T15:00:00Z",
-    "orchestrators":[{"orchestrator":"Foundation","id":"foundation","status":"active","phase":"sequential",
-      "progress":0.5,
-      "workstreams":{
-        "WS-01":{"name":"Hardware","status":"complete","stage":"completed","completion_time":"2025-11-12T14:10:00Z",
-                 "criteria":{"verified":2}},
-        "WS-02":{"name":"Benchmarks","status":"in_progress","stage":"running","progress":0.6,
-                 "since":"2025-11-12T14:20:00Z",
-                 "doing":"epoch 3","eta":"2025-11-12T14:45:00Z"},
-        "WS-03":{"name":"Docs","status":"decision_needed","stage":"deciding"},
-        "WS-04":{"name":"Release","status":"blocked","stage":"waiting","blocker":"WS-02 incomplete"}}}],
-    "gates":[{"id":"gate-1","name":"Foundation complete","status":"blocked","stage":"waiting","waits_for":["WS-02"],
-              "criteria":[{"verdict":"open"}]}],
-    "decisions":[{"id":"D7","target":"WS-03","text":"Are the docs good?"}]})"));
-  m.settings = {
-      {"run.jobs", "4", "file", "0", "SPARKY_RUN_JOBS", "How many attempts run at once."},
-      {"serve.req", "tcp://127.0.0.1:5555", "default", "tcp://127.0.0.1:5555", "SPARKY_SERVE_REQ", "Requests."}};
-  studio::Comparison c{.id = "cmp-1", .created = "2025-11-12T14:00:00Z", .prompt = "a red dragon", .seed = 7};
-  c.entries = {{.job = "x1", .model = "sprite-32", .image = "/o/dragon.png", .generation_time_s = 1.5},
-               {.job = "x2", .model = "sprite-32", .lora = "armor"}};
-  c.winner = "1";
-  m.comparisons = {c};
-  m.monitor.cpu = m.monitor.memory = {0.1, 0.5, 0.9, 0.4};
-  m.monitor.daemon = {{"pid", 42}, {"uptime_s", 3600.0}, {"executor", {{"available", true}}}};
-  filter(m);
-  return m;
-}
 
 Terminal terminal() {
   Terminal t;
@@ -201,6 +109,10 @@ TEST(Studio, CompletionAndHistory) {
   EXPECT_EQ(field.suggestion, "on");
   press(m, "right");
   EXPECT_EQ(field.text, "a dragon");
+  m.models[0].words.push_back("dragonhelm");
+  field.set("");
+  type(m, "a dragon");
+  EXPECT_EQ(field.suggestion, "") << "a word that is whole is left alone";
   press(m, "up");
   EXPECT_EQ(field.text, "a knight with a lance");
   press(m, "up");
@@ -297,6 +209,85 @@ TEST(Studio, TheSelectionStaysOnItsRowWhenTheListChanges) {
   EXPECT_EQ(m.jobs[size_t(m.job_list.current())].id, "tui-2");
 }
 
+TEST(Studio, ASnappedPictureIsShownAndTheEndOfAJobIsTold) {
+  auto m = example(80, 24);
+  m.generation.image = "/o/dragon.png";
+  press(m, "esc");
+  EXPECT_TRUE(press(m, "s").asks.empty());
+  EXPECT_NE(m.notice.find("8x8 each pixel is a cell"), std::string::npos) << m.notice;
+  m.pictures["/o/dragon.png"].picture = std::make_shared<pixel::Picture>(128, 128);
+  auto effects = press(m, "s");
+  effects.asks[0].then(m, wire::Reply(wire::JobAccepted{"snap-1", 1}));
+  handle(m, wire::Update(wire::JobComplete{"snap-1", "/o/snapped.png", 1, {}}));
+  EXPECT_EQ(m.generation.image, "/o/snapped.png");
+  press(m, "d");
+  type(m, "/games/one");
+  effects = press(m, "enter");
+  effects.asks[0].then(m, wire::Reply(wire::JobAccepted{"deploy-1", 1}));
+  auto jobs = Json::array({{{"id", "deploy-1"}, {"state", "failed"}, {"error", "there is no game"}}});
+  take_jobs(m, parse_jobs(jobs), false);
+  EXPECT_EQ(m.notice, "deploy: failed: there is no game");
+  EXPECT_TRUE(m.notice_bad);
+}
+
+TEST(Studio, ComparisonsAreWrittenAsTableAsJsonAndAsPicture) {
+  auto m = example(80, 24);
+  m.tab = Tab::comparison;
+  auto write = [&](const std::string& name) {
+    press(m, "e");
+    type(m, name);
+    return press(m, "enter");
+  };
+  auto csv = write("all.csv");
+  EXPECT_EQ(csv.write_path, "all.csv");
+  EXPECT_TRUE(csv.write_bytes.starts_with("comparison_id,prompt,seed,")) << csv.write_bytes;
+  EXPECT_TRUE(parse_json(write("all.json").write_bytes)->is_array());
+  EXPECT_TRUE(write("both.png").write_bytes.empty());
+  EXPECT_NE(m.notice.find("no picture by sprite-32"), std::string::npos) << m.notice;
+  m.comparisons[0].entries[1].image = "/o/dragon.png";
+  EXPECT_TRUE(write("both.PNG").write_bytes.starts_with("\x89PNG"));
+  EXPECT_TRUE(write("both").write_bytes.empty());
+  EXPECT_NE(m.notice.find("must end in"), std::string::npos);
+}
+
+TEST(Studio, AComparisonDrawsWithTheFormsOwnSettings) {
+  auto m = example(80, 24);
+  m.generation.fields[Generation::steps].set("7");
+  m.generation.fields[Generation::seed].set("5");
+  m.generation.fields[Generation::negative].set("green");
+  press(m, "esc");
+  press(m, "c");
+  EXPECT_EQ(m.tab, Tab::comparison);
+  auto effects = press(m, "enter");  // the models that were offered
+  ASSERT_EQ(effects.asks.size(), 3u) << m.notice;
+  for (size_t i : {1u, 2u}) {
+    auto& job = std::get<wire::Generate>(effects.asks[i].request);
+    EXPECT_EQ(job.steps, 7);
+    EXPECT_EQ(job.seed, 5);
+    EXPECT_EQ(job.negative, "green");
+    EXPECT_EQ(job.lora, i == 2 ? std::optional<std::string>("armor") : std::nullopt);
+  }
+}
+
+TEST(Studio, ThroughputIsOfTheLastMinuteAndTimesAreMedians) {
+  auto m = example(80, 24);
+  Json jobs = Json::array();
+  for (int i = 1; i <= 5; ++i)
+    jobs.push_back({{"id", std::to_string(i)},
+                    {"kind", "generate"},
+                    {"state", "completed"},
+                    {"submitted", "2025-11-12T14:29:00Z"},
+                    {"started", "2025-11-12T14:29:02Z"},
+                    {"finished", fmt::format("2025-11-12T14:29:{:02}Z", 24 + i * 2)}});
+  take_jobs(m, parse_jobs(jobs), false);
+  auto t = throughput(m);
+  EXPECT_EQ(t.pictures_a_minute, 5);
+  EXPECT_DOUBLE_EQ(t.wait_s, 2);
+  EXPECT_DOUBLE_EQ(t.work_s, 28);
+  m.now = at("2025-11-12T14:30:33Z");
+  EXPECT_EQ(throughput(m).jobs_a_minute, 1);
+}
+
 TEST(Studio, ClicksChooseWhatIsUnderThem) {
   auto m = example(120, 24);
   Stage stage(terminal());
@@ -351,73 +342,17 @@ TEST(TextField, GoesByWhatIsSeen) {
   EXPECT_EQ(field.text, "one ");
 }
 
+TEST(View, WrappedTextKeepsItsWordsAndItsColumns) {
+  EXPECT_EQ(wrapped("one two three", 7), (std::vector<std::string>{"one two", "three"}));
+  EXPECT_EQ(wrapped("unbreakable", 5), (std::vector<std::string>{"unbr…"}));
+  EXPECT_EQ(wrapped("  a bb", 5), (std::vector<std::string>{"  a", "  bb"}));
+  EXPECT_EQ(wrapped("", 5), std::vector<std::string>{""});
+  for (auto& line : wrapped("龍 界龍 e\u0301e\u0301e\u0301 a🙂b", 4)) EXPECT_LE(width_of(line), 4) << line;
+}
+
 TEST(View, PaddedTextKeepsToItsColumns) {
   for (auto& text : {"plain", "龍界龍界龍界", "e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301", "a🙂b🙂c", ""})
     for (int width : {1, 2, 3, 5, 10}) EXPECT_EQ(width_of(padded(text, width)), width) << text << " " << width;
-}
-
-// ---- what is sent to the terminal -----------------------------------------------------------------------------------
-
-ftxui::Screen screen_of(Model& m, Stage& stage) {
-  stage.begin();
-  ftxui::Screen screen(m.width, m.height);
-  ftxui::Render(screen, draw(m, stage));
-  return screen;
-}
-
-TEST(Painter, SendsNothingWhenNothingChangesAndLittleWhenLittleDoes) {
-  auto m = example(80, 24);
-  Stage stage(terminal());
-  Painter painter(stage.terminal);
-  auto first = painter.paint(screen_of(m, stage), stage.placements);
-  EXPECT_GT(first.size(), 500u);
-  EXPECT_EQ(painter.paint(screen_of(m, stage), stage.placements), "");
-  type(m, "s");
-  auto second = painter.paint(screen_of(m, stage), stage.placements);
-  EXPECT_FALSE(second.empty());
-  EXPECT_LT(second.size(), 250u) << second;
-  EXPECT_TRUE(second.starts_with("\x1b[?2026h"));
-  EXPECT_TRUE(second.ends_with("\x1b[?2026l"));
-}
-
-TEST(Painter, NoColourAndNoUnicodeWhereThereIsNone) {
-  auto m = example(80, 24);
-  m.tab = Tab::plan;
-  auto plain = terminal();
-  plain.colors = Colors::none;
-  plain.unicode = false;
-  Stage stage(plain);
-  Painter painter(plain);
-  auto bytes = painter.paint(screen_of(m, stage), stage.placements);
-  for (auto c : bytes) EXPECT_LT(static_cast<unsigned char>(c), 0x80);
-  EXPECT_EQ(bytes.find("\x1b[0;3"), std::string::npos) << "a colour";
-  EXPECT_EQ(bytes.find(";38;"), std::string::npos);
-}
-
-TEST(Painter, GraphicsComeOverTheirCellsAndAreGoneBeforeTextIsThere) {
-  for (auto graphics : {Graphics::kitty, Graphics::sixel}) {
-    auto m = example(100, 30);
-    m.generation.image = "/o/dragon.png";
-    auto t = terminal();
-    t.graphics = graphics;
-    t.cell_width = 10;
-    t.cell_height = 20;
-    Stage stage(t);
-    Painter painter(t);
-    auto start = graphics == Graphics::kitty ? "\x1b_G" : "\x1bP";
-    auto first = painter.paint(screen_of(m, stage), stage.placements);
-    ASSERT_EQ(stage.placements.size(), 1u);
-    EXPECT_NE(first.find(start), std::string::npos);
-    EXPECT_EQ(painter.paint(screen_of(m, stage), stage.placements), "") << "a picture that stays is not sent again";
-    auto box = stage.placements[0]->box;
-    m.tab = Tab::settings;
-    auto second = painter.paint(screen_of(m, stage), stage.placements);
-    if (graphics == Graphics::kitty)
-      EXPECT_NE(second.find("\x1b_Ga=d"), std::string::npos);
-    else
-      EXPECT_NE(second.find(fmt::format("\x1b[{};{}H", box.y_min + 1, box.x_min + 1)), std::string::npos);
-    EXPECT_NE(leave_screen(t).find(graphics == Graphics::kitty ? "\x1b_Ga=d" : "\x1b[?1049l"), std::string::npos);
-  }
 }
 
 }  // namespace

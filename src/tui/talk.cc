@@ -62,7 +62,10 @@ struct Talk::Impl {
       Result<wire::Reply> reply = fail(Errc::unavailable, "the daemon is away");
       if (client) reply = answer(*client, next);
       if (!reply && reply.error().is(Errc::unavailable)) client.reset();
-      post([then = std::move(next.then), reply = std::move(reply)](Model& m) { then(m, reply); });
+      if (next.prepare)
+        post(next.prepare(reply));
+      else
+        post([then = std::move(next.then), reply = std::move(reply)](Model& m) { then(m, reply); });
     }
   }
 
@@ -90,8 +93,8 @@ struct Talk::Impl {
         m.project = one_line(welcome.project);
         m.version = one_line(welcome.version);
         m.jobs_due = m.plan.due = m.plan.detail_due = m.models_due = m.comparisons_due = m.settings_due = {};
-        m.gallery.due = m.monitor.due = {};
-        for (auto& [path, held] : m.pictures) held.pending = false;
+        m.gallery.due = m.monitor.due = m.monitor.workers_due = {};
+        for (auto& [path, held] : m.pictures) held.pending = held.broken = false;
         handle_events(m, 0);
       });
       listen(*client, *follower, *updates);

@@ -139,6 +139,7 @@ Terminal conclude(const Environment& environment, const Answers& answers) {
     out.colors = Colors::ansi16;
 
   out.light = answers.light;
+  out.answers = answers.fence;
   if (answers.cell) std::tie(out.cell_width, out.cell_height) = *answers.cell;
   return out;
 }

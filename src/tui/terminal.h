@@ -24,6 +24,7 @@ struct Terminal {
   Colors colors = Colors::ansi256;
   bool unicode = true;
   bool tmux = false;
+  bool answers = false;                  // it answers questions (DA1)
   std::optional<bool> light;             // light background; unknown: nothing
   int cell_width = 8, cell_height = 16;  // pixels
   int columns = 80, rows = 24;

@@ -37,52 +37,6 @@ void Stage::begin() {
   }
 }
 
-const Symbols& Stage::symbols(const PicturePtr& picture, int columns, int rows) {
-  auto [it, fresh] = made_.try_emplace({picture.get(), columns, rows});
-  if (fresh) it->second = {picture, draw_symbols(*picture, terminal, columns, rows)};
-  it->second.used = true;
-  return it->second.symbols;
-}
-
-int width_of(const std::string& text) { return string_width(text); }
-
-std::string one_line(const std::string& text) {
-  auto safe = printable(text);
-  for (char& c : safe)
-    if (c == '\n' || c == '\t') c = ' ';
-  return safe;
-}
-
-std::string cut(const std::string& text, int width) {
-  if (width <= 0) return "";
-  if (string_width(text) <= width) return text;
-  std::string out;
-  int used = 0;
-  for (auto& glyph : Utf8ToGlyphs(text)) {
-    if (glyph.empty()) continue;  // the second cell of a wide one
-    int w = string_width(glyph);
-    if (used + w > width - 1) break;
-    out += glyph;
-    used += w;
-  }
-  return out + "…";
-}
-
-std::string padded(const std::string& text, int width) {
-  auto out = cut(text, width);
-  return out + std::string(size_t(std::max(0, width - string_width(out))), ' ');
-}
-
-Element label(const std::string& value) { return text(one_line(value)); }
-
-Element bar(double fraction, int columns, Color tint) {
-  fraction = std::clamp(fraction, 0.0, 1.0);
-  int cells = std::max(1, columns - 6), full = int(std::lround(fraction * cells));
-  std::string done, rest;
-  for (int i = 0; i < cells; ++i) (i < full ? done : rest) += i < full ? "█" : "░";
-  return hbox({text(done) | color(tint), text(rest) | dim, text(fmt::format(" {:3.0f} %", fraction * 100))});
-}
-
 namespace {
 
 std::string utf8(char32_t c) {
@@ -112,6 +66,84 @@ Color color_of(int value, Colors colors) {
   return colors == Colors::ansi256 ? Color(Color::Palette256(value)) : Color(Color::Palette16(value & 15));
 }
 
+}  // namespace
+
+// FTXUI looks for the nearest of its palette's colours whenever one is made, so each cell is made once.
+const Stage::Made& Stage::symbols(const PicturePtr& picture, int columns, int rows) {
+  auto [it, fresh] = made_.try_emplace({picture.get(), columns, rows});
+  auto& made = it->second;
+  made.used = true;
+  if (!fresh) return made;
+  auto symbols = draw_symbols(*picture, terminal, columns, rows);
+  made.picture = picture;
+  made.columns = symbols.columns;
+  made.rows = symbols.rows;
+  for (auto& cell : symbols.cells) {
+    auto& pixel = made.pixels.emplace_back();
+    pixel.character = utf8(cell.character);
+    pixel.foreground_color = color_of(cell.foreground, terminal.colors);
+    pixel.background_color = color_of(cell.background, terminal.colors);
+  }
+  return made;
+}
+
+int width_of(const std::string& text) { return string_width(text); }
+
+std::string one_line(const std::string& text) {
+  auto safe = printable(text);
+  for (char& c : safe)
+    if (c == '\n' || c == '\t') c = ' ';
+  return safe;
+}
+
+std::string cut(const std::string& text, int width) {
+  if (width <= 0) return "";
+  if (string_width(text) <= width) return text;
+  std::string out;
+  int used = 0;
+  for (auto& glyph : Utf8ToGlyphs(text)) {
+    if (glyph.empty()) continue;  // the second cell of a wide one
+    int w = string_width(glyph);
+    if (used + w > width - 1) break;
+    out += glyph;
+    used += w;
+  }
+  return out + "…";
+}
+
+std::vector<std::string> wrapped(const std::string& text, int width) {
+  auto indent = std::min(text.find_first_not_of(' '), text.size());
+  int room = std::max(1, width - int(indent)), used = 0;
+  std::vector<std::string> lines{""};
+  for (auto part : split(std::string_view(text).substr(indent), ' ')) {
+    auto word = cut(std::string(part), room);
+    int w = string_width(word);
+    if (used > 0 && used + 1 + w > room) lines.emplace_back(), used = 0;
+    if (used > 0) lines.back() += ' ', ++used;
+    lines.back() += word;
+    used += w;
+  }
+  for (auto& line : lines) line.insert(0, indent, ' ');
+  return lines;
+}
+
+std::string padded(const std::string& text, int width) {
+  auto out = cut(text, width);
+  return out + std::string(size_t(std::max(0, width - string_width(out))), ' ');
+}
+
+Element label(const std::string& value) { return text(one_line(value)); }
+
+Element bar(double fraction, int columns, Color tint) {
+  fraction = std::clamp(fraction, 0.0, 1.0);
+  int cells = std::max(1, columns - 6), full = int(std::lround(fraction * cells));
+  std::string done, rest;
+  for (int i = 0; i < cells; ++i) (i < full ? done : rest) += i < full ? "█" : "░";
+  return hbox({text(done) | color(tint), text(rest) | dim, text(fmt::format(" {:3.0f} %", fraction * 100))});
+}
+
+namespace {
+
 // Fills what it gets; draws symbols itself, or leaves the cells blank for graphics.
 class PictureNode : public Node {
  public:
@@ -133,11 +165,7 @@ class PictureNode : public Node {
     for (int y = 0; y < symbols.rows; ++y)
       for (int x = 0; x < symbols.columns; ++x) {
         if (!screen.stencil.Contain(left + x, top + y)) continue;
-        auto& cell = symbols.cells[size_t(y) * size_t(symbols.columns) + size_t(x)];
-        auto& pixel = screen.PixelAt(left + x, top + y);
-        pixel.character = utf8(cell.character);
-        pixel.foreground_color = color_of(cell.foreground, stage_.terminal.colors);
-        pixel.background_color = color_of(cell.background, stage_.terminal.colors);
+        screen.PixelAt(left + x, top + y) = symbols.pixels[size_t(y) * size_t(symbols.columns) + size_t(x)];
       }
   }
 

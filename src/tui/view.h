@@ -3,6 +3,7 @@
 // it wants from the terminal (pictures, clicks, the cursor) it leaves on the Stage.
 #pragma once
 #include <ftxui/dom/elements.hpp>
+#include <ftxui/screen/screen.hpp>
 #include <functional>
 #include <map>
 #include <memory>
@@ -52,14 +53,16 @@ class Stage {
   std::vector<std::shared_ptr<Spot>> spots;
   std::vector<std::string> missing;  // pictures that are shown and not known yet, by path
 
-  const Symbols& symbols(const PicturePtr& picture, int columns, int rows);
-
- private:
+  // A picture in cells, made once and kept while it is shown.
   struct Made {
     PicturePtr picture;
-    Symbols symbols;
+    int columns = 0, rows = 0;
+    std::vector<ftxui::Pixel> pixels;  // columns × rows
     bool used = true;
   };
+  const Made& symbols(const PicturePtr& picture, int columns, int rows);
+
+ private:
   std::map<std::tuple<const void*, int, int>, Made> made_;
 };
 
@@ -68,7 +71,8 @@ class Stage {
 int width_of(const std::string& text);
 std::string cut(const std::string& text, int width);
 std::string padded(const std::string& text, int width);
-std::string one_line(const std::string& text);  // without line breaks and tabs
+std::vector<std::string> wrapped(const std::string& text, int width);  // lines by words, each indented as the first
+std::string one_line(const std::string& text);                         // without line breaks and tabs
 
 Element label(const std::string& text);  // from outside: made printable
 // A line of so many columns with a bar: "███░░░░ 42 %".
