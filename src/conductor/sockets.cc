@@ -109,7 +109,7 @@ void Gate::answer() {
       if (known && (frames[2] != "workers" || known->role == wire::Role::operate)) user = key;
     }
     std::string_view answer[] = {"1.0",
-                                 frames.size() > 1 ? frames[1] : "",
+                                 frames.size() > 1 ? std::string_view(frames[1]) : "",
                                  user.empty() ? "400" : "200",
                                  user.empty() ? "not allowed: see sparky keys" : "OK",
                                  user,
