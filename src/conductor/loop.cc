@@ -97,8 +97,10 @@ Result<std::unique_ptr<Loop>> Loop::open(Options options) {
     return all;
   };
   Json addresses = Json::object();
-  for (auto& [name, address] : loop->addresses())
+  for (auto& [name, address] : loop->addresses()) {
     if (!addresses.contains(name)) addresses[name] = address;
+    if (address.starts_with("tcp://")) addresses["tcp"][name] = address;  // for who is not on this machine
+  }
   around.addresses = wire::document(std::move(addresses));
   loop->desk_ = std::make_unique<Desk>(*loop->ledger_, std::move(around));
   return loop;

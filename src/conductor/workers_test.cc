@@ -402,7 +402,7 @@ TEST(Compatible, AnOriginalClientsWholeDay) {
 TEST(Keys, OthersComeInByKeyAndRole) {
   Project project;
   auto options = project.options();
-  options.requests = {"tcp://0.0.0.0:0"};
+  options.requests = options.events = {"tcp://0.0.0.0:0"};
   auto refused = Conductor::open(options);
   ASSERT_FALSE(refused);
   EXPECT_TRUE(refused.error().is(Errc::denied)) << refused.error().text();
@@ -426,6 +426,9 @@ TEST(Keys, OthersComeInByKeyAndRole) {
   auto eyes = in(*watcher);
   ASSERT_TRUE(eyes) << eyes.error().text();
   EXPECT_TRUE(eyes->ask<wire::RunList>(wire::ListRuns{}));
+  auto events = (*eyes->welcome().addresses)["events"].get<std::string>();
+  EXPECT_TRUE(events.starts_with("tcp://127.0.0.1:")) << "another machine cannot reach " << events;
+  EXPECT_TRUE(wire::Follower::start(*eyes, 0));
   auto denied = eyes->ask<wire::Done>(wire::PauseQueue{true});
   ASSERT_FALSE(denied);
   EXPECT_TRUE(denied.error().is(Errc::denied)) << denied.error().text();

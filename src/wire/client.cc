@@ -73,6 +73,18 @@ std::optional<std::string> receive(zmq::socket_t& socket, steady_clock::time_poi
   }
 }
 
+// The daemon's sockets as they are reached from here: for who came over tcp by the same host, where they have a port.
+Document reachable(const Document& all, const std::string& by) {
+  if (!by.starts_with("tcp://") || !all || !all->contains("tcp") || !(*all)["tcp"].is_object()) return all;
+  auto host = by.substr(0, by.rfind(':'));
+  Json here = *all;
+  for (auto& [name, address] : (*all)["tcp"].items()) {
+    auto text = address.is_string() ? address.get<std::string>() : "";
+    if (auto port = text.rfind(':'); port != text.npos) here[name] = host + text.substr(port);
+  }
+  return document(std::move(here));
+}
+
 }  // namespace
 
 std::string this_person() {
@@ -116,6 +128,7 @@ Result<Client> Client::connect(const std::string& address, Duration timeout, con
   SPARKY_ASSIGN(auto socket, open_socket(zmq::socket_type::dealer, address, security));
   Client client(std::make_unique<Impl>(Impl{std::move(socket), address, security, {}}));
   SPARKY_ASSIGN(client.impl_->welcome, client.Door::ask<Welcome>(Hello{"sparky"}, timeout));
+  client.impl_->welcome.addresses = reachable(client.impl_->welcome.addresses, address);
   return client;
 }
 
