@@ -53,6 +53,36 @@ std::optional<double> remaining_ms(const State& state, const Run& run, NodeId n,
   return std::max(0.0, *whole - elapsed);
 }
 
+// From what ends last back through what each waited for longest. What is done counts by when it was done, what is not
+// by how much is left.
+std::vector<bool> critical_path(const State& state, const Run& run, const Pace& pace, Time now) {
+  std::vector<double> end(run.nodes.size(), 0);  // milliseconds from now; what is done: negative
+  double usual_ms = pace.unestimated_ms.value_or(60'000);
+  std::optional<NodeId> last;
+  for (auto n : run.graph->order) {
+    auto& node = run.nodes[n];
+    double before = -1e15;
+    for (auto& e : run.graph->before(n)) before = std::max(before, end[e.to]);
+    if (is_automatic(run.graph->nodes[n].kind))
+      end[n] = before;
+    else if (satisfies(node.stage))
+      end[n] = -double((now - node.finished).count());
+    else
+      end[n] = std::max(before, 0.0) + remaining_ms(state, run, n, pace, now).value_or(usual_ms);
+    bool counts = node.selected && !is_automatic(run.graph->nodes[n].kind);
+    if (counts && (!last || end[n] >= end[*last])) last = n;
+  }
+  std::vector<bool> on(run.nodes.size(), false);
+  while (last && !on[*last]) {
+    on[*last] = true;
+    std::optional<NodeId> previous;
+    for (auto& e : run.graph->before(*last))
+      if (run.nodes[e.to].selected && (!previous || end[e.to] > end[*previous])) previous = e.to;
+    last = previous;
+  }
+  return on;
+}
+
 }  // namespace
 
 Standing standing(const Run& run) { return run.settled; }
@@ -71,6 +101,7 @@ Forecast forecast(const State& state, const Run& run, Time now) {
   Forecast out;
   auto pace = engine::pace(run);
   out.finish.resize(run.nodes.size());
+  out.start.resize(run.nodes.size());
   double total = 0, longest = 0;
   bool known = true;
   for (auto n : run.graph->order) {
@@ -80,6 +111,7 @@ Forecast forecast(const State& state, const Run& run, Time now) {
       auto& before = out.finish[e.to];
       finish = finish && before ? std::optional(std::max(*finish, *before)) : std::nullopt;
     }
+    out.start[n] = finish;
     auto left = remaining_ms(state, run, n, pace, now);
     bool stuck = node.stage == Stage::failed || node.stage == Stage::cancelled || node.stage == Stage::deciding;
     if (satisfies(node.stage)) finish = 0;
@@ -92,6 +124,7 @@ Forecast forecast(const State& state, const Run& run, Time now) {
   }
   auto lanes = std::max(1u, run.options.jobs ? std::min(run.options.jobs, state.slots) : state.slots);
   if (known) out.run_ms = std::max(longest, total / lanes);
+  out.critical = critical_path(state, run, pace, now);
   return out;
 }
 
@@ -109,6 +142,36 @@ std::optional<Time> eta(const State& state, const Run& run, Time now) {
 std::optional<Time> eta(const State& state, const Run& run, NodeId node, Time now) {
   if (run.settled != Standing::running || node >= run.nodes.size() || is_final(run.nodes[node].stage)) return {};
   return when(forecast(state, run, now).finish[node], now);
+}
+
+Line line(const State& state) {
+  // Of each kind: what is ahead, how many work on it, and what a job takes that was never measured itself.
+  struct Kind {
+    double ahead_ms = 0, usual_ms = 0;
+    uint32_t leases = 0;
+  };
+  std::map<std::string, Kind> kinds;
+  for (auto& [key, measured] : state.measured) kinds[key.first].usual_ms = measured.mean_ms;
+  for (auto& [id, worker] : state.workers)
+    for (auto& kind : worker.spec.kinds) kinds[kind].leases += worker.spec.leases;
+  auto mean_ms = [&](const JobSpec& spec) -> std::optional<double> {
+    auto it = state.measured.find({spec.kind, spec.model});
+    return it == state.measured.end() ? std::nullopt : std::optional(it->second.mean_ms);
+  };
+  for (auto& [id, job] : state.jobs)
+    if (auto& kind = kinds[job.spec.kind]; job.state == JobState::running)
+      kind.ahead_ms += mean_ms(job.spec).value_or(kind.usual_ms) / 2;
+  Line out;
+  for (auto id : line_of(state)) {
+    auto& spec = state.jobs.at(id).spec;
+    auto& kind = kinds[spec.kind];
+    auto own = mean_ms(spec);
+    Place place{out.size() + 1, {}};
+    if (own) place.eta_s = (*own + kind.ahead_ms / std::max(1u, kind.leases)) / 1000;
+    kind.ahead_ms += own.value_or(kind.usual_ms);
+    out.emplace(id, place);
+  }
+  return out;
 }
 
 std::optional<double> estimated_seconds(const State& state, const JobSpec& spec) {

@@ -84,6 +84,10 @@ Json brief(const State& state, const Run& run, NodeId n, const Forecast& expecte
   constexpr double far_ms = 1e14;
   if (auto ms = expected.finish[n]; ms && *ms < far_ms && !is_final(node.stage) && run.settled == Standing::running)
     out["eta"] = iso(std::chrono::floor<std::chrono::seconds>(now + Duration(int64_t(*ms))));
+  if (out.contains("eta") && expected.start[n])
+    out["expected_start"] = iso(std::chrono::floor<std::chrono::seconds>(now + Duration(int64_t(*expected.start[n]))));
+  put_time(out, "started", node.started);
+  if (expected.critical[n]) out["critical"] = true;
   if (node.stage == Stage::waiting) {
     std::string blocker;
     for (auto b : blockers(run, n))
@@ -211,7 +215,10 @@ Json status(const State& state, const Run& run, Time now) {
   out["decisions"] = Json::array();
   out["escalations"] = Json::array();
   for (NodeId n = 0; n < run.nodes.size(); ++n)
-    if (run.gate(n)) out["gates"].push_back(describe(state, run, n, now));
+    if (run.gate(n)) {
+      out["gates"].push_back(describe(state, run, n, now));
+      if (expected.critical[n]) out["gates"].back()["critical"] = true;
+    }
   for (auto& [node, id] : run.decisions) out["decisions"].push_back(describe(state, state.decisions.at(id)));
   for (auto& [node, id] : run.escalations) out["escalations"].push_back(describe(state, state.escalations.at(id)));
   return out;
@@ -356,8 +363,6 @@ Json describe(const State& state, const Job& job, Time now) {
       out["eta_s"] = elapsed * (1 - a->fraction) / a->fraction / 1000;
     else if (measured != state.measured.end())
       out["eta_s"] = std::max(0.0, measured->second.mean_ms - elapsed) / 1000;
-  } else if (job.state == JobState::queued) {
-    if (auto seconds = estimated_seconds(state, job.spec)) out["eta_s"] = *seconds;
   }
   return out;
 }

@@ -1,5 +1,6 @@
 // View: the state in words that people and scripts ask for. Reads only; what is said here is all that a face needs.
 #pragma once
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -21,6 +22,10 @@ double progress(const State& state, const Run& run);
 struct Forecast {
   std::vector<std::optional<double>> finish;  // by node: milliseconds from now, were there slots enough
   std::optional<double> run_ms;               // of all that is selected
+  std::vector<std::optional<double>> start;   // by node: when its work begins; 0 if it has begun
+  // By node: it lies on the critical path, the longest chain of what determined the end so far and what will: a delay
+  // there delays the run. What nobody has estimated counts as long as the others are on average.
+  std::vector<bool> critical;
 };
 Forecast forecast(const State& state, const Run& run, Time now);  // O(n)
 std::optional<Time> eta(const State& state, const Run& run, Time now);
@@ -46,6 +51,15 @@ Json describe(const State& state, const Escalation& escalation);
 Json describe(const State& state, const Job& job, Time now);  // {"id","kind","state","progress","eta_s",…}
 Json describe(const State& state, const Worker& worker);
 Json describe(const State& state, const Run& run, NodeId node, Time now);  // one workstream or gate, with its criteria
+
+// Where the jobs that wait stand in the line, from 1, and in how many seconds each should be done, from what was
+// measured here. O(n log n).
+struct Place {
+  size_t position = 0;
+  std::optional<double> eta_s;  // nothing: never measured
+};
+using Line = std::map<JobId, Place>;
+Line line(const State& state);
 
 // Seconds that a job submitted now would take until it is done, from what was measured here; nothing: never measured.
 std::optional<double> estimated_seconds(const State& state, const JobSpec& spec);

@@ -87,6 +87,26 @@ TEST(View, ReadyWorkSaysWhatItLacks) {
   EXPECT_EQ(b.why("B"), "B was skipped\n");
 }
 
+TEST(View, TheCriticalPathIsWhatTheEndDependsOn) {
+  Bench b;
+  b.in(ReportStarted{1});
+  auto critical = [&] {
+    auto on = forecast(b.engine.state(), b.r(), b.now).critical;
+    std::string out;
+    for (NodeId n = 0; n < on.size(); ++n)
+      if (on[n] && (b.r().workstream(n) || b.r().gate(n))) out += b.r().id_of(n) + " ";
+    return out;
+  };
+  EXPECT_EQ(critical(), "A B C g1 ") << "H needs no work";
+  auto s = status(b.engine.state(), b.r(), b.now);
+  EXPECT_EQ(s["orchestrators"][0]["workstreams"]["A"]["critical"], true);
+  EXPECT_FALSE(s["orchestrators"][1]["workstreams"]["H"].contains("critical"));
+  EXPECT_EQ(s["gates"][0]["critical"], true);
+  b.end("A");
+  b.end("A");  // its check
+  EXPECT_EQ(critical(), "A B C g1 ") << "what is done stays on it";
+}
+
 TEST(View, StatusIsTheBlueprintsObjectPerOrchestrator) {
   Bench b;
   b.in(ReportStarted{1});
