@@ -152,7 +152,7 @@ def queues(t, project):
         subprocess.run([SPARKY, "--project", str(project), "job", "submit", "--kind", "generate", "--model", "sprite-32",
                         "--id", name, "--request", json.dumps({"prompt": "a wall", "model": "sprite-32", "steps": 2})],
                        check=True, capture_output=True)
-    t.expect("3 waiting")
+    t.expect("3 waiting", "#1", "#3")
     t.press("Home")
     t.press("c")
     t.expect("one is cancelled")

@@ -186,6 +186,7 @@ struct Look {
     constexpr size_t jobs_max = 20'000;  // so that describing them does not hold the loop
     auto max = r.max ? std::min<uint64_t>(r.max, jobs_max) : jobs_max;
     Json jobs = Json::array();
+    auto line = engine::line(state);
     uint64_t last = 0, next = 0;
     for (auto it = state.jobs.upper_bound(r.after); it != state.jobs.end(); ++it) {
       if (!r.state.empty() && r.state != name(it->second.state)) continue;
@@ -193,7 +194,7 @@ struct Look {
         next = last;
         break;
       }
-      jobs.push_back(engine::describe(state, it->second, now));
+      jobs.push_back(describe(it->second, line));
       last = it->first;
     }
     return wire::JobList{wire::document(std::move(jobs)), state.queue_paused, next};
@@ -202,7 +203,7 @@ struct Look {
     auto* job = state.job(r.id);
     if (!job)
       return error_reply({Errc::not_found, fmt::format("there is no job '{}'", r.id), "`sparky jobs` lists them"});
-    return wire::JobReply{wire::document(engine::describe(state, *job, now))};
+    return wire::JobReply{wire::document(describe(*job, engine::line(state)))};
   }
   Answer operator()(const wire::ListWorkers&) {
     Json workers = Json::array();
@@ -218,6 +219,14 @@ struct Look {
     daemon["newest"] = ledger.newest();
     daemon["uptime_s"] = double((now - desk.around_.started).count()) / 1000;
     return wire::Inspection{wire::document(std::move(daemon))};
+  }
+  Json describe(const engine::Job& job, const engine::Line& line) const {
+    auto out = engine::describe(state, job, now);
+    auto place = line.find(job.id);
+    if (place == line.end()) return out;
+    out["position"] = place->second.position;
+    if (place->second.eta_s) out["eta_s"] = *place->second.eta_s;
+    return out;
   }
   template <class Other>
   Answer operator()(const Other& other) {

@@ -152,6 +152,20 @@ TEST(Queue, RetriesTimeoutsAndDependencies) {
   EXPECT_EQ(b.job("b").note, "it waits for job 'a', which is failed");
 }
 
+TEST(Queue, EachPlaceInTheLineHasItsTime) {
+  Bench b;
+  b.submit("j", JobPriority::normal, "m");
+  b.join("w");
+  b.now += 8s;
+  b.end("j");
+  for (auto id : {"k", "l", "n"}) b.submit(id, JobPriority::normal, "m");  // k runs at once
+  auto line = engine::line(b.engine.state());
+  ASSERT_EQ(line.size(), 2u);
+  EXPECT_EQ(line.at(b.job("l").id).position, 1u);
+  EXPECT_DOUBLE_EQ(*line.at(b.job("l").id).eta_s, 12);  // behind one that has just begun
+  EXPECT_DOUBLE_EQ(*line.at(b.job("n").id).eta_s, 20);
+}
+
 TEST(Queue, EstimatesComeFromWhatWasMeasured) {
   Bench b;
   JobSpec spec{.id = "x", .kind = "generate", .model = "m"};
