@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include <nlohmann/json.hpp>
@@ -17,12 +18,13 @@ namespace {
 
 constexpr size_t line_max = 64u << 20;
 constexpr size_t terminals_max = 64;
-constexpr int auth_required = -32000, parse_error = -32700, invalid_request = -32600, method_not_found = -32601,
-              invalid_params = -32602, internal_error = -32603;
+constexpr int auth_required = -32000, no_resource = -32002, cancelled_request = -32800, parse_error = -32700,
+              invalid_request = -32600, method_not_found = -32601, invalid_params = -32602, internal_error = -32603;
 
 int code_of(const Error& e) {
   if (e.is(Errc::internal)) return method_not_found;
-  return e.is(Errc::invalid) || e.is(Errc::denied) || e.is(Errc::not_found) ? invalid_params : internal_error;
+  if (e.is(Errc::not_found)) return no_resource;
+  return e.is(Errc::invalid) || e.is(Errc::denied) ? invalid_params : internal_error;
 }
 
 std::string text_of(const Json& object, const char* key) {
@@ -77,14 +79,19 @@ struct AcpClient::Terminal {
   std::optional<Json> exit() {
     auto status = child->exit_status();
     if (!status) return std::nullopt;
-    if (*status <= 128) return Json{{"exitCode", *status}, {"signal", nullptr}};
-    return Json{{"exitCode", nullptr}, {"signal", std::to_string(*status - 128)}};
+    if (child->ended_by() == 0) return Json{{"exitCode", *status}, {"signal", nullptr}};
+    return Json{{"exitCode", nullptr}, {"signal", fmt::format("SIG{}", ::sigabbrev_np(child->ended_by()))}};
   }
 };
 
 AcpClient::AcpClient(Pipe& agent, AcpOptions options, AcpListener& listener)
     : agent_(agent), options_(std::move(options)), listener_(listener) {}
 AcpClient::~AcpClient() = default;
+
+void AcpClient::close() {
+  if (session_.empty() || !part(part(capabilities_, "sessionCapabilities"), "close").is_object()) return;
+  (void)request("session/close", {{"sessionId", session_}}, Duration(2000));
+}
 
 void AcpClient::send(Json message) {
   message["jsonrpc"] = "2.0";
@@ -136,33 +143,34 @@ Status AcpClient::open(const std::string& earlier) {
     auto again = where;
     again["sessionId"] = earlier;
     if (resume || load) {
-      auto got = request(resume ? "session/resume" : "session/load", again, options_.answer);
+      auto got = signed_in(resume ? "session/resume" : "session/load", again);
       if (got) return session_ = earlier, resumed_ = true, Status{};
-      if (got.error().is(Errc::unavailable)) return std::unexpected(got.error());
+      if (got.error().is(Errc::unavailable) || got.error().is(Errc::denied)) return std::unexpected(got.error());
     }
   }
-  auto made = request("session/new", where, options_.answer);
-  if (!made && made.error().is(Errc::denied)) {
-    SPARKY_TRY(authenticate(made.error()));
-    made = request("session/new", where, options_.answer);
-  }
+  auto made = signed_in("session/new", where);
   if (!made) return std::unexpected(made.error());
   session_ = text_of(*made, "sessionId");
   if (session_.empty()) return fail(Errc::io, "the agent made a session without an id");
   return {};
 }
 
-Status AcpClient::authenticate(const Error& why) {
+// If the agent wants to be signed in, each of its ways that needs nobody is tried in turn.
+Result<Json> AcpClient::signed_in(const std::string& method, const Json& params) {
+  auto got = request(method, params, options_.answer);
+  if (got || !got.error().is(Errc::denied)) return got;
   std::string names;
   if (methods_.is_array())
-    for (auto& method : methods_) {
-      auto id = text_of(method, "id");
+    for (auto& way : methods_) {
+      auto id = text_of(way, "id");
       if (id.empty()) continue;
-      auto done = request("authenticate", {{"methodId", id}}, options_.answer);
-      if (done) return {};
       names += (names.empty() ? "" : ", ") + id;
+      // One of the kind `terminal` is a program that a person signs in with.
+      if (text_of(way, "type") == "terminal" || !request("authenticate", {{"methodId", id}}, options_.answer)) continue;
+      auto again = request(method, params, options_.answer);
+      if (again || !again.error().is(Errc::denied)) return again;
     }
-  return fail(Errc::denied, "the agent wants to be signed in: " + why.message,
+  return fail(Errc::denied, "the agent wants to be signed in: " + got.error().message,
               names.empty() ? "sign in with its own program, once"
                             : "sign in with its own program, once; its ways are: " + names);
 }
@@ -194,7 +202,9 @@ Result<AcpTurn> AcpClient::prompt(const std::string& text) {
   }
   auto reply = std::move(*waiting_[id]);
   waiting_.erase(id);
-  if (reply.error && !cancelled) return fail(Errc::io, "session/prompt: " + reply.error->message);
+  if (reply.error && !cancelled)
+    return fail(reply.code == auth_required ? Errc::denied : Errc::io, "session/prompt: " + reply.error->message,
+                reply.code == auth_required ? "sign in with its own program, once" : "");
   turn.stop = text_of(reply.result, "stopReason");
   turn.tokens = number_of(part(reply.result, "usage"), "totalTokens").value_or(-1);
   return turn;
@@ -235,6 +245,7 @@ void AcpClient::take_line(std::string_view line) {
     auto& params = part(*message, "params");
     if (method == "session/update" && text_of(params, "sessionId") == session_)
       listener_.update(part(params, "update"));
+    if (method == "$/cancel_request") cancel_request(part(params, "requestId"));
     return;
   }
   auto waiting = id.is_number_integer() ? waiting_.find(id.get<int>()) : waiting_.end();
@@ -246,6 +257,13 @@ void AcpClient::take_line(std::string_view line) {
         error.value("code", Json()).is_number_integer() ? error["code"].get<int64_t>() : 0, -100'000, 100'000));
   }
   waiting->second = std::move(reply);
+}
+
+// Of what is answered later there is only the wait for a terminal; all else was answered when it came.
+void AcpClient::cancel_request(const Json& id) {
+  for (auto& [name, t] : terminals_)
+    if (std::erase(t->waiters, id) > 0)
+      send({{"id", id}, {"error", {{"code", cancelled_request}, {"message", "cancelled"}}}});
 }
 
 void AcpClient::take_request(const Json& id, const std::string& method, const Json& params) {

@@ -55,8 +55,10 @@ class AcpClient {
   Status open(const std::string& earlier);
   const std::string& session() const { return session_; }
   bool resumed() const { return resumed_; }
-  // One turn. Errc::unavailable: the agent is gone.
+  // One turn. Errc::unavailable: the agent is gone; denied: it wants to be signed in.
   Result<AcpTurn> prompt(const std::string& text);
+  // Tells the agent that the session is over, if it wants to know.
+  void close();
 
  private:
   struct Terminal;
@@ -71,6 +73,7 @@ class AcpClient {
   Result<Json> request(const std::string& method, Json params, Duration limit);
   Status pump(Duration wait);  // waits for bytes of the agent or a terminal, and takes them
   void take_line(std::string_view line);
+  void cancel_request(const Json& id);
   void take_request(const Json& id, const std::string& method, const Json& params);
   Result<Json> serve(const Json& id, const std::string& method, const Json& params, bool& later);
   Result<Json> read_text(const Json& params) const;
@@ -79,7 +82,7 @@ class AcpClient {
   Result<Json> create_terminal(const Json& params);
   Result<Json> ask_permission(const Json& params);
   void pump_terminals();
-  Status authenticate(const Error& why);
+  Result<Json> signed_in(const std::string& method, const Json& params);
 
   Pipe& agent_;
   AcpOptions options_;

@@ -49,11 +49,12 @@ class Acp : public testing::Test {
       return line(
           {{"id", m["id"]},
            {"result", {{"protocolVersion", version}, {"agentCapabilities", capabilities}, {"authMethods", methods}}}});
-    if (method == "authenticate") return signed_in = true, line({{"id", m["id"]}, {"result", Json::object()}});
-    if (method == "session/new") {
-      if (!signed_in) return line({{"id", m["id"]}, {"error", {{"code", -32000}, {"message", "sign in"}}}});
-      return line({{"id", m["id"]}, {"result", {{"sessionId", "s1"}}}});
-    }
+    if (method == "authenticate")
+      return signed_in = m["params"]["methodId"] == "key", line({{"id", m["id"]}, {"result", Json::object()}});
+    if (method.starts_with("session/") && !signed_in)
+      return line({{"id", m["id"]}, {"error", {{"code", -32000}, {"message", "sign in"}}}});
+    if (method == "session/new") return line({{"id", m["id"]}, {"result", {{"sessionId", "s1"}}}});
+    if (method == "session/close") return closed = true, line({{"id", m["id"]}, {"result", Json::object()}});
     if (method == "session/resume") return line({{"id", m["id"]}, {"result", Json::object()}});
     if (method == "session/prompt") return prompt_id = m["id"], next();
     if (method == "session/cancel") {
@@ -92,7 +93,7 @@ class Acp : public testing::Test {
   std::unique_ptr<AcpClient> client;
   Json capabilities = Json::object(), methods = Json::array(), prompt_id;
   int version = 1;
-  bool signed_in = true, cancelled = false, deaf = false, finish = true;
+  bool signed_in = true, closed = false, cancelled = false, deaf = false, finish = true;
   std::vector<Json> asks, answers;
 };
 
@@ -116,9 +117,27 @@ TEST_F(Acp, AnotherVersionIsRefused) {
 
 TEST_F(Acp, SignsInWhenAsked) {
   signed_in = false;
-  methods = {{{"id", "key"}, {"name", "API key"}}};
+  methods = {{{"id", "screen"}, {"type", "terminal"}}, {{"id", "other"}}, {{"id", "key"}, {"name", "API key"}}};
   EXPECT_TRUE(client->open(""));
   EXPECT_TRUE(signed_in);
+}
+
+TEST_F(Acp, WhatOnlyAPersonCanSignInIsDenied) {
+  signed_in = false;
+  methods = {{{"id", "key"}, {"type", "terminal"}}};
+  auto opened = client->open("");
+  ASSERT_TRUE(opened.error().is(Errc::denied));
+  EXPECT_NE(opened.error().help.find("key"), std::string::npos);
+}
+
+TEST_F(Acp, SignsInToTakeUpAnEarlierSession) {
+  signed_in = false;
+  methods = {{{"id", "key"}}};
+  capabilities = {{"sessionCapabilities", {{"resume", Json::object()}, {"close", Json::object()}}}};
+  ASSERT_TRUE(client->open("old"));
+  EXPECT_EQ(client->session(), "old");
+  client->close();
+  EXPECT_TRUE(closed);
 }
 
 TEST_F(Acp, TakesUpAnEarlierSession) {
@@ -164,7 +183,7 @@ TEST_F(Acp, TerminalsRunAndAreWaitedFor) {
   EXPECT_EQ(out["output"], fs::canonical(dir).string() + "\nwords\n");
   EXPECT_EQ(out["exitStatus"]["exitCode"], 3);
   EXPECT_TRUE(answer_to("terminal/release", {{"terminalId", id}}).contains("result"));
-  EXPECT_EQ(failed_with(answer_to("terminal/output", {{"terminalId", id}})), -32602);
+  EXPECT_EQ(failed_with(answer_to("terminal/output", {{"terminalId", id}})), -32002);
   EXPECT_EQ(failed_with(answer_to("terminal/create", {{"command", "pwd"}, {"cwd", "/"}})), -32602);
 }
 

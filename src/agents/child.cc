@@ -130,8 +130,10 @@ void Child::signal(int number) const {
 
 std::optional<int> Child::exit_status() {
   int status = 0;
-  if (!status_ && ::waitpid(pid_, &status, WNOHANG) == pid_)
-    status_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  if (!status_ && ::waitpid(pid_, &status, WNOHANG) == pid_) {
+    ended_by_ = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    status_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + ended_by_;
+  }
   return status_;
 }
 

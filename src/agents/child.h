@@ -49,8 +49,9 @@ class Child final : public Pipe {
   void flush() override;
 
   void close_input() { in_.reset(); }
-  void signal(int number) const;     // to its process group
-  std::optional<int> exit_status();  // exit code or 128 + signal, once it has ended
+  void signal(int number) const;              // to its process group
+  std::optional<int> exit_status();           // exit code or 128 + signal, once it has ended
+  int ended_by() const { return ended_by_; }  // the signal, after that; 0: it ended by itself
   pid_t pid() const { return pid_; }
 
  private:
@@ -59,6 +60,7 @@ class Child final : public Pipe {
   Fd in_, out_;
   std::string queue_;
   std::optional<int> status_;
+  int ended_by_ = 0;
   int64_t ended_ms_ = 0;  // when it was first seen to have ended; 0: not yet
 };
 
