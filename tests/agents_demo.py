@@ -2,19 +2,21 @@
 """Agents do the work, end to end: eight workstreams on a sample repository with a remote, carried out by a scripted
 agent (scripted_agent.py), honest and otherwise, with everything killed twice in between.
 
-  agents_demo.py BIN_DIR [--keep]     BIN_DIR holds sparky and sparky-warden
+  agents_demo.py BIN_DIR [--keep] [--no-sandbox]     BIN_DIR holds sparky and sparky-warden
+
+With --no-sandbox bubblewrap fails, as it does where namespaces are forbidden: then a person is asked, once for all.
 
 At the end: main is green, every criterion has its evidence, each change is merged once, costs add up, and no process
 and no file is left over. Exit status 0 if all of that is so."""
 import json, os, shutil, signal, subprocess, sys, tempfile, time
 
-BIN, KEEP = os.path.abspath(sys.argv[1]), "--keep" in sys.argv
+BIN, KEEP, BARE = os.path.abspath(sys.argv[1]), "--keep" in sys.argv, "--no-sandbox" in sys.argv
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = tempfile.mkdtemp(prefix="sparky-agents-")
 REPO, STATE, REMOTE = f"{TOP}/game", f"{TOP}/state", f"{TOP}/remote.git"
 INTRUDER = f"{TOP}/intruder.txt"
 KILLED = f"{STATE}/killed"  # written after the last kill: what must not be cut off in mid-turn waits for it
-ENV = dict(os.environ, PATH=f"{BIN}:{os.environ['PATH']}", SPARKY_WARDEN_PROGRAM=f"{BIN}/sparky-warden", HOME=TOP,
+ENV = dict(os.environ, PATH=f"{BIN}:{TOP}/bin:{os.environ['PATH']}", SPARKY_WARDEN_PROGRAM=f"{BIN}/sparky-warden", HOME=TOP,
            GIT_AUTHOR_NAME="Demo", GIT_AUTHOR_EMAIL="demo@localhost", GIT_COMMITTER_NAME="Demo",
            GIT_COMMITTER_EMAIL="demo@localhost")
 ENV.pop("SPARKY_ATTEMPT", None)
@@ -35,7 +37,7 @@ SCRIPT = {
     "WS-C": [[{"write": ["shared.txt", "start\nfrom c\n"]}, {"commit": "Share c"}], [{"commit": "Share c"}, {"run": RESOLVE}]],
     # ends in mid-turn, with work that is not committed
     "WS-D": [[{"write": ["d.txt", "half"]}, {"crash": 9}], work("d")],
-    "WS-E": [[{"wait_for": KILLED}, {"ask": "install a package", "kind": "execute"}] + work("e")],
+    "WS-E": [[{"wait_for": KILLED}, {"ask": "install a package", "kind": "execute"}, {"usage": [5000, 1.7]}] + work("e")],
     "WS-F": [[{"wait_for": KILLED}, {"usage": [9000, 2.5]}] + work("f"), [{"usage": [1000, 0.25]}] + work("f")],
     # does the same again and again; then says it is done and has done nothing; then does it
     "WS-G": [[{"same": 40}, {"hang": 20}], [{"say": "All done!"}], work("g")],
@@ -47,6 +49,7 @@ SCRIPT = {
 PLAN = """
 [plan]
 name = "Agents' demo"
+notify = "echo \\"$SPARKY_NOTIFY: $SPARKY_NOTIFY_TEXT\\" >> {top}/state/notified"
 
 [[orchestrator]]
 id = "game"
@@ -114,6 +117,11 @@ def status():
 def make_project():
     for directory in (REPO, STATE, f"{REPO}/tests"):
         os.makedirs(directory)
+    os.makedirs(f"{TOP}/bin")
+    if BARE:
+        with open(f"{TOP}/bin/bwrap", "w") as file:
+            file.write("#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n")
+        os.chmod(f"{TOP}/bin/bwrap", 0o755)
     with open(f"{STATE}/script.json", "w") as file:
         json.dump(SCRIPT, file)
     with open(f"{REPO}/shared.txt", "w") as file:
@@ -172,6 +180,8 @@ def decide(state, seen):
     """What a person would say: yes to what is asked, no to a loosened test."""
     for d in state.get("decisions", []):
         text = d.get("text", "")
+        if "without a sandbox" in text and state.get("slots", {}).get("used"):
+            continue  # answered when all have asked: whoever is about to ask has not heard the answer
         loosened = "ready to merge" in text
         answer = ["reject", "--note", "put the test back"] if loosened else ["approve"]
         if sparky("decide", d["id"], *answer).returncode == 0:
@@ -229,6 +239,10 @@ def verify(seen, kills):
     hold("nothing was written outside", not os.path.exists(INTRUDER))
     for word in ("install a package", "budget", "ready to merge"):
         hold(f"a person was asked: {word}", any(word in text for text in seen))
+    without = [text for text in seen if "without a sandbox" in text]
+    told = open(f"{STATE}/notified").read()
+    hold("the notice says that 80 % of a budget are used", "WS-E has used $1.70 of $2.00" in told)
+    hold(f"a person was asked {'once' if BARE else 'nothing'} about a missing sandbox", len(without) == BARE)
     for name in "ABCDEFGH":
         node = json.loads(sparky("review", f"WS-{name}", "--json").stdout)
         verdicts = [c["verdict"] for c in node["workstream"]["criteria"]]
@@ -237,6 +251,8 @@ def verify(seen, kills):
     cost = json.loads(sparky("agents", "cost", "--json").stdout)
     mine = sum(w["usd"] for w in cost["workstreams"])
     f = next(w for w in cost["workstreams"] if w["workstream"] == "WS-F")
+    shown = status()["cost"]
+    hold(f"the status shows the same cost ({shown['text']})", abs(shown["usd"] - cost["usd"]) < 1e-9)
     hold(f"costs add up (${cost['usd']:.2f}; WS-F ${f['usd']:.2f})", abs(mine - cost["usd"]) < 1e-9 and 2.75 <= f["usd"] < 6)
     trees = sh("git", "worktree", "list").split("\n")
     hold("no worktree is left", len(trees) == 1 and not any(files for _, _, files in os.walk(f"{REPO}/.sparky/worktrees")))

@@ -192,11 +192,31 @@ TEST_F(UsageTest, AddsUpByAttemptWorkstreamOrchestratorAndRun) {
   EXPECT_EQ(read_ledgers(dir, 1).size(), 2u);
   Budgets budgets{.run = {0, 10}, .orchestrator = {0, 6}, .workstream = {0, 4}};
   a.attempt = "10-x";
-  auto s = spent(a, {0, 1.0, true}, budgets, 0);  // WS-05: 3 of 4; model: 6 of 6; run: 6 of 10
+  auto s = spent(a, {0, 1.0, true}, budgets);  // WS-05: 3 of 4; model: 6 of 6; run: 6 of 10
   EXPECT_DOUBLE_EQ(s.share, 1);
-  EXPECT_NE(s.text.find("model"), s.text.npos) << s.text;
-  EXPECT_DOUBLE_EQ(spent(a, {0, 1.0, true}, budgets, 1).share, 0.5) << "a person let it go on once";
-  EXPECT_EQ(spent(a, {0, 1e6, true}, {}, 0).share, 0) << "no budget, no end";
+  EXPECT_EQ(s.text, "the orchestrator model has used up its $6.00") << "whoever meets this end says the same";
+  EXPECT_TRUE(s.for_all());
+  EXPECT_EQ(spent(a, {0, 1e6, true}, {}).share, 0) << "no budget, no end";
+  for (int both : {1, 2}) ASSERT_TRUE(grant(b, s.scope, 1)) << both << ": two asked for the same, and are answered";
+  s = spent(a, {0, 1.0, true}, budgets);
+  EXPECT_DOUBLE_EQ(s.share, 0.75) << "the orchestrator may have twice as much now; " << s.text;
+  EXPECT_EQ(s.text, "WS-05 has used $3.00 of $4.00");
+  EXPECT_FALSE(s.for_all());
+}
+
+TEST_F(UsageTest, TimeAndRetriesHaveTheirBudgetsToo) {
+  auto a = task(), b = task();
+  b.workstream.id = "WS-06";
+  b.number = 3;
+  ASSERT_TRUE(write_usage(b, {.time = Duration(60'000)}));
+  auto s = spent(a, {.time = Duration(30'000)}, {.run = {.time = Duration(100'000)}});
+  EXPECT_DOUBLE_EQ(s.share, 0.9);
+  EXPECT_EQ(s.text, "the run has used 1m 30s of 1m 40s");
+  EXPECT_EQ(spent(a, {}, {.run = {.retries = 2}}).share, 0) << "it may have both, and has had both";
+  a.number = 2;
+  EXPECT_EQ(spent(a, {}, {.run = {.retries = 2}}).text, "the run has used up its 2 retries");
+  EXPECT_EQ(spent(a, {100, 0, true}, {.attempt = {.tokens = 100}}).text,
+            "this attempt of WS-05 has used up its 100 tokens");
 }
 
 TEST(HealthTest, SilentButBusyIsWorking) {

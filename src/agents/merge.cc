@@ -104,6 +104,13 @@ Result<std::string> prefix_of(const Repository& repository, const Task& task) {
   return within == "." ? std::string() : within.string() + "/";
 }
 
+Status discard_checkout(const Repository& repository, const fs::path& path) {
+  std::error_code ec;
+  if (fs::exists(path / ".git", ec)) SPARKY_TRY(repository.remove_checkout(path));
+  fs::remove_all(path, ec);
+  return {};
+}
+
 Status prepare_checkout(const Repository& repository, const fs::path& path, const std::string& commit,
                         const std::string& setup) {
   std::error_code ec;

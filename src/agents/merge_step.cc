@@ -1,14 +1,17 @@
-// The merge queue: one holder of the lock at a time rebases, checks what has moved, and advances the target.
+// The merge queue: one holder of the lock at a time rebases, checks what has moved, and advances the target, alone or
+// together with others that wait.
 #include <fmt/format.h>
+#include <poll.h>
 
 #include <algorithm>
 
 #include "agents/merge.h"
 #include "agents/prompt.h"
+#include "agents/talk.h"
 #include "agents/verify.h"
 #include "base/files.h"
 #include "base/text.h"
-#include "plan/by_agent.h"
+#include "config/config.h"
 
 namespace sparky::agents {
 namespace fs = std::filesystem;
@@ -31,29 +34,44 @@ std::string listed(const std::vector<Finding>& findings, bool serious) {
 
 class Merge {
  public:
-  Merge(const Task& task, Repository repository, std::string prefix)
-      : task_(task), repository_(std::move(repository)), prefix_(std::move(prefix)) {
-    auto profiles = load_profiles(task.agents_toml, task.project);
-    if (!task.workstream.agents.empty()) profile_ = profiles.find(task.workstream.agents[0]).value_or(Profile{});
-  }
+  Merge(Repository repository, Candidate own) : repository_(std::move(repository)), own_(std::move(own)) {}
 
   Result<int> run() {
-    SPARKY_ASSIGN(candidate_, repository_.resolve(task_.ref("candidate")));
-    SPARKY_ASSIGN(base_, repository_.resolve(task_.ref("base")));
     SPARKY_ASSIGN(bool may, may_go_on());
     if (!may) return held;
+    // Held while it waits: so the one whose turn it is sees who waits and is alive.
+    SPARKY_ASSIGN(auto place, lock_file(queue_place(task()), true));
+    std::error_code ec;
+    fs::last_write_time(queue_place(task()), fs::file_time_type::clock::now(), ec);
+    auto code = in_the_queue();
+    fs::remove(queue_place(task()), ec);
+    return code;
+  }
+
+ private:
+  const Task& task() const { return own_.task; }
+
+  Result<int> in_the_queue() {
     say("waiting for its turn in the merge queue");
-    SPARKY_ASSIGN(auto turn, lock_file(task_.project / ".sparky" / "agents" / "merge.lock", true));
+    auto mode = config::load(task().project).config.text("merge.mode");
+    if (mode == "github") return on_github();
+    if (mode != "push")
+      return fail(Errc::invalid, fmt::format("merge.mode: '{}' is not known", mode), "it is push or github");
+    SPARKY_ASSIGN(auto turn, lock_file(task().project / ".sparky" / "agents" / "merge.lock", true));
+    SPARKY_TRY(finish_batch(repository_, task().project));
+    SPARKY_ASSIGN(own_, read_candidate(repository_, own_.task));  // a batch may have rebased it
+    SPARKY_TRY(merge_batch(repository_, own_));
+    SPARKY_ASSIGN(own_, read_candidate(repository_, own_.task));
     for (int round = 0; round < rounds_max; ++round) {
-      SPARKY_ASSIGN(auto target, find_target(repository_, task_.project));
-      SPARKY_ASSIGN(bool there, repository_.contains(target.head, candidate_));
+      SPARKY_ASSIGN(auto target, find_target(repository_, task().project));
+      SPARKY_ASSIGN(bool there, repository_.contains(target.head, own_.commit));
       if (there) return finish(target);
-      SPARKY_ASSIGN(bool on_top, repository_.contains(candidate_, target.head));
+      SPARKY_ASSIGN(bool on_top, repository_.contains(own_.commit, target.head));
       if (!on_top) {
         SPARKY_ASSIGN(int code, bring_up(target));
         if (code != 0) return code;
       }
-      auto advanced = repository_.advance(target.branch, target.head, candidate_, target.remote);
+      auto advanced = repository_.advance(target.branch, target.head, own_.commit, target.remote);
       if (advanced) return finish(target);
       if (!advanced.error().is(Errc::busy)) return std::unexpected(advanced.error());
       say(advanced.error().message + "; once more");
@@ -61,88 +79,93 @@ class Merge {
     return fail(Errc::busy, "the target kept moving");
   }
 
- private:
+  // GitHub has a queue of its own; here only what it is rebased on and checked with is looked after.
+  Result<int> on_github() {
+    for (int round = 0; round < rounds_max; ++round) {
+      SPARKY_ASSIGN(auto target, find_target(repository_, task().project));
+      SPARKY_ASSIGN(auto end, merge_on_github(repository_, own_, target));
+      if (end.code != 0) return end.code;
+      if (!end.merged.empty()) {
+        SPARKY_ASSIGN(target, find_target(repository_, task().project));
+        own_.commit = end.merged;
+        return finish(target);
+      }
+      if (end.behind) {
+        SPARKY_ASSIGN(target, find_target(repository_, task().project));
+        SPARKY_ASSIGN(int code, bring_up(target));
+        if (code != 0) return code;
+      }
+    }
+    return fail(Errc::busy, "the target kept moving");
+  }
+
   // What looks wrong is shown to a person, once for each candidate.
   Result<bool> may_go_on() {
-    SPARKY_ASSIGN(auto found, findings(repository_, base_, candidate_, task_.workstream, prefix_));
+    SPARKY_ASSIGN(auto found, findings(repository_, own_.base, own_.commit, task().workstream, own_.prefix));
     if (auto notes = listed(found, false); !notes.empty()) say("note: " + notes);
     auto serious = listed(found, true);
-    if (serious.empty() || !task_.approved_by.empty()) {
-      if (!serious.empty()) say(fmt::format("{} said: merge it, though {}", task_.approved_by, serious));
+    if (serious.empty() || !task().approved_by.empty()) {
+      if (!serious.empty()) say(fmt::format("{} said: merge it, though {}", task().approved_by, serious));
       return true;
     }
     say("a person has to look at this first: " + serious);
-    SPARKY_TRY(write_outcome(task_, fmt::format("{} is ready to merge, but {}", task_.workstream.id, serious)));
+    SPARKY_TRY(write_outcome(task(), fmt::format("{} is ready to merge, but {}", task().workstream.id, serious)));
     return false;
   }
 
   // The target has moved: rebase, and check again what stands there now.
   Result<int> bring_up(const Target& target) {
     say(fmt::format("{} has moved to {:.10}: rebasing", target.text(), target.head));
-    SPARKY_TRY(discard(task_.home() / "rebase"));
-    SPARKY_ASSIGN(auto rebased, repository_.rebased(candidate_, target.head, task_.home() / "rebase"));
+    SPARKY_TRY(discard_checkout(repository_, task().home() / "rebase"));
+    SPARKY_ASSIGN(auto rebased, repository_.rebased(own_.commit, target.head, task().home() / "rebase"));
     if (rebased.conflict) {
       auto files = fmt::format("{}", fmt::join(rebased.conflict->files, ", "));
       say("conflict in " + files);
-      SPARKY_TRY(add_feedback(task_, conflict_text(*rebased.conflict, target.head)));
-      SPARKY_TRY(write_outcome(task_, fmt::format("conflict with {} in {}", target.text(), files)));
+      SPARKY_TRY(add_feedback(task(), conflict_text(*rebased.conflict, target.head)));
+      SPARKY_TRY(write_outcome(task(), fmt::format("conflict with {} in {}", target.text(), files)));
       return 1;
     }
-    SPARKY_TRY(prepare_checkout(repository_, task_.checkout(), rebased.head, profile_.setup));
-    for (auto& criterion : task_.workstream.criteria) {
-      if (plan::merges(criterion) || criterion.check.empty() || !criterion.needs_facts.empty()) continue;
-      say(fmt::format("checking again on what is merged: {}", criterion.text));
-      SPARKY_ASSIGN(auto checked, run_check_command(task_, profile_, criterion, task_.checkout(), prefix_));
-      SPARKY_TRY(repository_.reset_checkout(task_.checkout()));
-      if (checked.code == 0) continue;
+    SPARKY_ASSIGN(auto unmet, check_together(repository_, {own_}, rebased.head, task().checkout()));
+    if (unmet) {
       SPARKY_TRY(add_feedback(
-          task_,
-          fmt::format("Rebased on {} ({:.10}) the criterion \"{}\" is not met any more. `{}`: "
-                      "exit status {}\n\n```\n{}\n```\n\nRebase your branch on it and repair this.",
-                      target.text(), target.head, criterion.text, criterion.check, checked.code, trim(checked.tail))));
-      SPARKY_TRY(write_outcome(task_, "on top of what others merged it fails: " + criterion.text));
+          task(), fmt::format("Rebased on {} ({:.10}) the criterion \"{}\" is not met any more. `{}`: "
+                              "exit status {}\n\n```\n{}\n```\n\nRebase your branch on it and repair this.",
+                              target.text(), target.head, unmet->criterion, unmet->check, unmet->checked.code,
+                              trim(unmet->checked.tail))));
+      SPARKY_TRY(write_outcome(task(), "on top of what others merged it fails: " + unmet->criterion));
       return 1;
     }
     // First the record, then the act: killed in between, the same commit is merged next time, not another.
-    SPARKY_TRY(repository_.set_ref(task_.ref("candidate"), rebased.head));
-    SPARKY_TRY(repository_.set_ref(task_.ref("base"), target.head));
-    candidate_ = rebased.head;
-    base_ = target.head;
+    SPARKY_TRY(repository_.set_ref(task().ref("candidate"), rebased.head));
+    SPARKY_TRY(repository_.set_ref(task().ref("base"), target.head));
+    own_.commit = rebased.head;
+    own_.base = target.head;
     return 0;
-  }
-
-  Status discard(const fs::path& checkout) const {
-    std::error_code ec;
-    if (fs::exists(checkout / ".git", ec)) SPARKY_TRY(repository_.remove_checkout(checkout));
-    fs::remove_all(checkout, ec);
-    return {};
   }
 
   // Merged: what was made for it goes; the worktree only if it holds nothing more than what is merged or kept.
   Result<int> finish(const Target& target) {
-    say(fmt::format("merged into {} as {:.10}", target.text(), candidate_));
+    if (auto words = read_file(task().home() / "batch.md", 1u << 20)) say(trim(*words));
+    say(fmt::format("merged into {} as {:.10}", target.text(), own_.commit));
     if (!target.word.empty()) say(target.word);
-    SPARKY_TRY(repository_.set_ref(task_.ref("merged"), candidate_));
-    SPARKY_TRY(discard(task_.checkout()));
+    SPARKY_TRY(repository_.set_ref(task().ref("merged"), own_.commit));
+    SPARKY_TRY(discard_checkout(repository_, task().checkout()));
     std::error_code ec;
-    if (fs::exists(task_.worktree(), ec)) {
-      auto gone = repository_.remove_worktree(task_.worktree(), candidate_);
+    if (fs::exists(task().worktree(), ec)) {
+      auto gone = repository_.remove_worktree(task().worktree(), own_.commit);
       if (!gone) say("its worktree stays: " + gone.error().message);
     }
-    if (auto head = repository_.resolve("refs/heads/" + task_.branch()); head && !fs::exists(task_.worktree(), ec)) {
-      SPARKY_TRY(repository_.set_ref(task_.ref("branch"), *head));
-      if (auto gone = repository_.delete_branch(task_.branch(), *head); !gone) say(gone.error().message);
+    if (auto head = repository_.resolve("refs/heads/" + task().branch()); head && !fs::exists(task().worktree(), ec)) {
+      SPARKY_TRY(repository_.set_ref(task().ref("branch"), *head));
+      if (auto gone = repository_.delete_branch(task().branch(), *head); !gone) say(gone.error().message);
     }
-    fs::remove(task_.home() / "feedback.md", ec);
-    SPARKY_TRY(write_outcome(task_, fmt::format("merged into {} as {:.10}", target.text(), candidate_)));
+    fs::remove(task().home() / "feedback.md", ec);
+    SPARKY_TRY(write_outcome(task(), fmt::format("merged into {} as {:.10}", target.text(), own_.commit)));
     return 0;
   }
 
-  const Task& task_;
   Repository repository_;
-  std::string prefix_;
-  Profile profile_;
-  std::string candidate_, base_;
+  Candidate own_;
 };
 
 }  // namespace
@@ -157,9 +180,24 @@ std::string conflict_text(const Conflict& conflict, const std::string& onto) {
 }
 
 Result<int> merge_step(const Task& task) {
-  SPARKY_ASSIGN(auto repository, Repository::open(task.root));
-  SPARKY_ASSIGN(auto prefix, prefix_of(repository, task));
-  return Merge(task, std::move(repository), std::move(prefix)).run();
+  // What goes wrong here is not the agent's fault, so it does not go back to it: once more, then a person looks.
+  constexpr int tries_max = 3;
+  for (int i = 1;; ++i) {
+    auto code = [&]() -> Result<int> {
+      SPARKY_ASSIGN(auto repository, Repository::open(task.root));
+      SPARKY_ASSIGN(auto own, read_candidate(repository, task));
+      return Merge(std::move(repository), std::move(own)).run();
+    }();
+    if (code) return code;
+    say("the merge does not go through: " + code.error().text());
+    if (code.error().is(Errc::io) && i < tries_max && !interrupted()) {
+      ::poll(nullptr, 0, i * 2000);
+      continue;
+    }
+    SPARKY_TRY(write_outcome(task, fmt::format("{} is ready, but the merge does not go through: {}", task.workstream.id,
+                                               code.error().text())));
+    return held;
+  }
 }
 
 }  // namespace sparky::agents

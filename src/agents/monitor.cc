@@ -12,7 +12,7 @@ namespace sparky::agents {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr size_t transcript_max = 64u << 20, said_max = 1u << 20;
+constexpr size_t transcript_max = 64u << 20, said_max = 1u << 20, calls_max = 1000;
 
 volatile sig_atomic_t signalled = 0;
 
@@ -51,12 +51,10 @@ void take_signals() {
 }
 bool interrupted() { return signalled != 0; }
 
-Monitor::Monitor(const Task& task, const Profile& profile, Budgets budgets, int grants,
-                 std::vector<std::string> granted)
+Monitor::Monitor(const Task& task, const Profile& profile, Budgets budgets, std::vector<std::string> granted)
     : task_(task),
       profile_(profile),
       budgets_(budgets),
-      grants_(grants),
       granted_(std::move(granted)),
       transcript_(task.home() / fmt::format("transcript-{}.jsonl", task.attempt), std::ios::app) {}
 
@@ -85,6 +83,8 @@ void Monitor::update(const Json& update) {
     }
     tell(done / double(update["entries"].size()), doing);
   } else if (kind == "tool_call") {
+    if (calls_.size() >= calls_max) calls_.clear();
+    calls_[text_of(update, "toolCallId")] = {text_of(update, "kind"), text_of(update, "title")};
     auto what = text_of(update, "kind") + " " + text_of(update, "title");
     auto call = what + (update.contains("rawInput") ? json_text(update["rawInput"]) : "");
     repeats_ = call == repeated_ ? repeats_ + 1 : 1;
@@ -117,6 +117,12 @@ void Monitor::output(std::string_view bytes) {
     if (!line.empty()) message(true, line);
 }
 
+Usage Monitor::usage() const {
+  auto out = usage_;
+  out.time = Duration(age(started_));
+  return out;
+}
+
 void Monitor::used(const Usage& turn) {
   usage_ = usage_before_;
   usage_ += turn;
@@ -132,8 +138,10 @@ void Monitor::used_by_session(int64_t tokens, double money) {
 }
 
 AcpListener::Answer Monitor::permission(const Json& tool_call) {
-  auto kind = text_of(tool_call, "kind");
-  auto title = text_of(tool_call, "title");
+  // It may say only what changes: the rest stands in the call that it told before.
+  auto [kind, title] = calls_[text_of(tool_call, "toolCallId")];
+  if (auto said = text_of(tool_call, "kind"); !said.empty()) kind = said;
+  if (auto said = text_of(tool_call, "title"); !said.empty()) title = said;
   auto what = fmt::format("{}: {}", kind.empty() ? "other" : kind, title);
   switch (profile_.permission(kind.empty() ? "other" : kind)) {
     case Permission::allow:
@@ -176,7 +184,16 @@ Diagnosis Monitor::diagnosis() const {
                   profile_);
 }
 
+// Also in the middle of a turn: what a killed one had used counts.
+void Monitor::write_down() {
+  if (usage_.tokens == written_down_.tokens && usage_.money == written_down_.money) return;
+  written_down_ = usage_;
+  (void)write_usage(task_, usage());
+  if (when_written_) when_written_();
+}
+
 std::string Monitor::look() {
+  write_down();
   if (interrupted()) return "stopped from outside";
   if (age(sampled_) >= std::clamp<int64_t>(profile_.silence.count() / 4, 200, 5000)) sample();
   auto how = diagnosis();
@@ -184,15 +201,16 @@ std::string Monitor::look() {
     return fmt::format("{}: {}", name(how.health), how.evidence);
   if (profile_.time.count() > 0 && age(started_) > profile_.time.count())
     return fmt::format("it took longer than {}", human(profile_.time));
-  auto spent = agents::spent(task_, usage_, budgets_, grants_);
-  if (spent.share >= 1) {
+  spent_ = agents::spent(task_, usage(), budgets_);
+  if (spent_.share >= 1) {
     held_ = true;
-    return "the budget is used up: " + spent.text;
+    return "the budget is used up: " + spent_.text;
   }
-  if (spent.share >= 0.8 && !warned_) {
+  if (spent_.share >= 0.8 && !warned_) {
     warned_ = true;
-    fmt::print("warning: {}\n", spent.text);
-    tell(fraction_, "warning: " + spent.text);
+    hushed_ = told_ = {};  // at once, and what comes right after it must not cover it
+    tell(fraction_, "warning: " + spent_.text);
+    hushed_ = Clock::now();
   }
   return {};
 }
@@ -200,7 +218,7 @@ std::string Monitor::look() {
 void Monitor::tell(double fraction, std::string_view text) {
   bool soon = Clock::now() - told_ < std::chrono::seconds(1) && fraction == fraction_;
   fraction_ = fraction;
-  if (soon) return;
+  if (soon || Clock::now() - hushed_ < std::chrono::seconds(1)) return;
   told_ = Clock::now();
   auto line = printable(text.substr(0, 150));
   std::ranges::replace(line, '\n', ' ');

@@ -43,23 +43,26 @@ class Reader {
         else
           wrong(value, fmt::format("env.{}", name.str()), "a string");
       }
+    texts("autonomy", p.autonomy);
+    for (auto& kind : p.autonomy)
+      if (kind != "retry")
+        add(table_.source(), fmt::format("autonomy of {}: '{}' cannot be granted", what_, kind),
+            "only retry can; every other proposal changes the plan, and is a decision");
     permissions(p);
     if (auto* limits = sub_table("limits")) Reader(*limits, what_ + ".limits", file_, problems_).read_limits(p);
     finish();
   }
 
  private:
-  static constexpr std::string_view kinds[] = {"read",    "edit",  "delete", "move", "search",
-                                               "execute", "think", "fetch",  "other"};
+  static constexpr std::string_view kinds[] = {"read",    "edit",  "delete", "move",        "search",
+                                               "execute", "think", "fetch",  "switch_mode", "other"};
 
   void read_limits(Profile& p) {
     number("tokens", p.budget.tokens);
-    if (auto* node = field("money")) {
-      if (auto value = node->value<double>(); value && *value >= 0 && node->is_number())
-        p.budget.money = *value;
-      else
-        wrong(*node, "money", "US dollars, 0 or more");
-    }
+    money("money", p.budget.money);
+    duration("total_time", p.budget.time);
+    number("attempt_tokens", p.attempt.tokens);
+    money("attempt_money", p.attempt.money);
     duration("time", p.time);
     duration("silence", p.silence);
     number("repeats", p.repeats);
@@ -67,6 +70,7 @@ class Reader {
     number("conflicts", p.conflicts);
     number("memory_mb", p.memory_mb);
     number("processes", p.processes);
+    number("cores", p.cores);
     finish();
   }
   void permissions(Profile& p) {
@@ -116,6 +120,14 @@ class Reader {
       else
         wrong(element, key, "an array of strings");
     }
+  }
+  void money(std::string_view key, double& out) {
+    auto* node = field(key);
+    if (!node) return;
+    if (auto value = node->value<double>(); value && *value >= 0 && node->is_number())
+      out = *value;
+    else
+      wrong(*node, key, "US dollars, 0 or more");
   }
   template <class Enum>
   void word(std::string_view key, Enum& out, std::initializer_list<std::pair<std::string_view, Enum>> words) {

@@ -19,10 +19,12 @@ enum class Protocol { command, acp };             // a program that does it and 
 enum class Permission { allow, ask, deny };       // ask: it becomes a decision
 enum class Sandbox { automatic, required, off };  // automatic: where bubblewrap can be had, and a word where not
 
-// What an agent may use up in one workstream, over all its attempts; 0: no limit.
+// What may be used up; 0: no limit.
 struct Budget {
   int64_t tokens = 0;
   double money = 0;  // US dollars
+  Duration time{0};  // wall time in which an agent worked, added up
+  int64_t retries = 0;
 };
 
 struct Profile {
@@ -35,12 +37,15 @@ struct Profile {
   std::map<std::string, std::string> env;  // set for it
   std::vector<std::string> secrets;        // names of variables of Sparky's environment that it gets
   std::vector<std::string> writable;       // paths outside the worktree that the sandbox lets it write; ~ is home
-  // By the kind of a tool call (read, edit, delete, move, search, execute, think, fetch, other); `usual` for the rest.
+  // By the kind of a tool call (read, edit, delete, move, search, execute, think, fetch, switch_mode, other); `usual`
+  // for the rest.
+  std::vector<std::string> autonomy;  // kinds of proposals that need no person, of an orchestrator's agent: retry
   std::map<std::string, Permission> permissions;
   Permission usual = Permission::allow;
   Sandbox sandbox = Sandbox::automatic;
   bool network = true;
-  Budget budget;
+  Budget budget;                     // of a workstream, over all its attempts
+  Budget attempt;                    // of one attempt; its time is `time`
   Duration time{2 * 3'600'000};      // of one attempt
   Duration silence{15 * 60'000};     // neither a word nor CPU time for so long: stuck
   int repeats = 12;                  // the same tool call so often in a row: looping
@@ -48,6 +53,7 @@ struct Profile {
   int conflicts = 3;                 // times it is handed a merge conflict before a person is asked
   int64_t memory_mb = 0;             // of each of its processes (address space); 0: no limit
   int64_t processes = 0;             // of its user; 0: no limit
+  int64_t cores = 0;                 // that it may run on; 0: all
   std::vector<std::string> sources;  // where its fields come from: "built-in", a file
 
   Permission permission(std::string_view kind) const;

@@ -57,6 +57,31 @@ std::string slug(std::string_view text) {
   return out;
 }
 
+// The submodules of a new worktree, from what the person's own checkout has of them where it has them.
+Status fetch_submodules(const fs::path& tree) {
+  std::error_code ec;
+  if (!fs::exists(tree / ".gitmodules", ec)) return {};
+  SPARKY_ASSIGN(auto common, git(tree, {"rev-parse", "--path-format=absolute", "--git-common-dir"}));
+  SPARKY_ASSIGN(auto listed, try_git(tree, {"config", "--file", ".gitmodules", "--name-only", "--get-regexp",
+                                            "^submodule\\..*\\.path$"}));
+  std::vector<std::string> update{"submodule", "--quiet", "update", "--init", "--recursive"}, nearby;
+  for (auto key : split(trim(listed.out), '\n')) {
+    constexpr size_t before = std::string_view("submodule.").size(), after = std::string_view(".path").size();
+    if (key.size() <= before + after) continue;
+    auto name = key.substr(before, key.size() - before - after);
+    if (auto copy = fs::path(common) / "modules" / name; fs::is_directory(copy, ec))
+      nearby.insert(nearby.end(), {"-c", fmt::format("submodule.{}.url={}", name, copy.string())});
+  }
+  if (!nearby.empty()) {
+    nearby.insert(nearby.end(), {"-c", "protocol.file.allow=always"});
+    nearby.insert(nearby.end(), update.begin(), update.end());
+    SPARKY_ASSIGN(auto done, try_git(tree, nearby));
+    if (done.ok()) return {};
+  }
+  SPARKY_TRY(git(tree, update));
+  return {};
+}
+
 bool same_place(const fs::path& a, const fs::path& b) {
   std::error_code ec;
   return fs::weakly_canonical(a, ec) == fs::weakly_canonical(b, ec);
@@ -92,7 +117,8 @@ std::string branch_name(std::string_view id, std::string_view name) {
 
 std::string WorktreeState::why() const {
   if (merged && !dirty) return "merged, nothing uncommitted: it can go";
-  if (kept) return fmt::format("its state is kept as {}: it can go", kept_ref);
+  if (kept)
+    return fmt::format("not merged; its state is kept as {} (`sparky gc --kept` removes the worktree)", kept_ref);
   if (dirty) return "it has uncommitted files that are kept nowhere; commit or archive them first";
   return "its commits are not merged and kept nowhere; merge or archive them first";
 }
@@ -133,8 +159,13 @@ Result<bool> Repository::contains(const std::string& commit, const std::string& 
   return done.ok();
 }
 
-Result<std::string> Repository::fetch(const std::string& remote, const std::string& branch) const {
+Result<std::string> Repository::remote_head(const std::string& remote, const std::string& branch) const {
   SPARKY_ASSIGN(auto there, git(top_, {"ls-remote", remote, "refs/heads/" + branch}));
+  return there.substr(0, there.find_first_of(" \t"));
+}
+
+Result<std::string> Repository::fetch(const std::string& remote, const std::string& branch) const {
+  SPARKY_ASSIGN(auto there, remote_head(remote, branch));
   if (there.empty()) return std::string();
   SPARKY_TRY(git(top_, {"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", remote,
                         fmt::format("+refs/heads/{0}:refs/sparky/remotes/{1}/{0}", branch, remote)}));
@@ -192,18 +223,21 @@ Status Repository::add_worktree(const fs::path& path, const std::string& branch,
     SPARKY_ASSIGN(auto start, resolve(base));
     SPARKY_TRY(git(top_, {"worktree", "add", "--quiet", "--no-track", "-b", branch, path.string(), start}));
   }
-  return {};
+  return fetch_submodules(path);
 }
 
 Status Repository::add_checkout(const fs::path& path, const std::string& commit) const {
   SPARKY_TRY(make_directories(path.parent_path()));
   SPARKY_TRY(git(top_, {"worktree", "add", "--quiet", "--detach", path.string(), commit}));
-  return {};
+  return fetch_submodules(path);
 }
 
 Status Repository::reset_checkout(const fs::path& path) const {
   SPARKY_TRY(git(path, {"checkout", "--quiet", "--force", "HEAD"}));
   SPARKY_TRY(git(path, {"clean", "-fdq"}));
+  std::error_code ec;
+  if (fs::exists(path / ".gitmodules", ec))
+    SPARKY_TRY(git(path, {"submodule", "--quiet", "foreach", "--recursive", "git checkout -qf . && git clean -fdq"}));
   return {};
 }
 
@@ -241,7 +275,15 @@ Result<WorktreeState> Repository::state(const fs::path& path, const std::string&
   }
   SPARKY_ASSIGN(auto refs, git(path, {"for-each-ref", "--sort=-creatordate", "--format=%(refname) %(tree) %(parent)",
                                       "refs/sparky/"}));
-  if (!refs.empty()) {
+  // A ref of this repository keeps nothing of what was done in a submodule.
+  std::error_code ec;
+  bool inside = false;
+  if (fs::exists(path / ".gitmodules", ec)) {
+    SPARKY_ASSIGN(auto said, git(path, {"submodule", "--quiet", "foreach", "--recursive",
+                                        "git status --porcelain; git log --oneline HEAD --not --remotes"}));
+    inside = !said.empty();
+  }
+  if (!refs.empty() && !inside) {
     SPARKY_ASSIGN(auto present, keep(path, "", "present state"));
     SPARKY_ASSIGN(auto tree, git(path, {"rev-parse", present + "^{tree}"}));
     for (auto line : split(refs, '\n')) {
@@ -322,7 +364,8 @@ Result<std::vector<FileChange>> Repository::changes(const std::string& base, con
 }
 
 Result<std::string> Repository::diff(const std::string& base, const std::string& commit) const {
-  return git(top_, {"diff", "-M", base + "..." + commit});
+  // What is larger than anybody reads is named, not shown.
+  return git(top_, {"-c", "core.bigFileThreshold=2m", "diff", "-M", base + "..." + commit});
 }
 
 Result<int> Repository::ahead(const std::string& base, const std::string& commit) const {
@@ -385,6 +428,9 @@ Status Repository::advance(const std::string& branch, const std::string& expecte
                                             fmt::format("--force-with-lease=refs/heads/{}:{}", branch, expected),
                                             remote, fmt::format("{}:refs/heads/{}", commit, branch)}));
     if (done.ok()) return {};
+    if (done.out.find("[remote rejected]") != std::string::npos)
+      return fail(Errc::denied, fmt::format("{} refuses the push: {}", remote, trim(done.err)),
+                  "its rules may want a pull request: merge.mode = \"github\" in sparky.toml");
     if (done.out.find("rejected") != std::string::npos || done.out.find("stale") != std::string::npos) return moved();
     return fail(Errc::io, fmt::format("git push: {}", trim(done.err)));
   }

@@ -53,6 +53,7 @@ class Repository {
   Result<std::string> current_branch() const;                    // of the person's checkout; empty: none
   Result<std::vector<std::string>> remotes() const;
   Result<bool> contains(const std::string& commit, const std::string& other) const;  // `other` is part of its history
+  Result<std::string> remote_head(const std::string& remote, const std::string& branch) const;  // empty: none
   // The head of a branch of a remote, fetched now; empty: the remote has none of that name.
   Result<std::string> fetch(const std::string& remote, const std::string& branch) const;
   Status set_ref(const std::string& ref, const std::string& commit) const;

@@ -160,6 +160,30 @@ TEST_F(RepositoryTest, ARemoteIsAdvancedOnlyFromWhereItWasChecked) {
   EXPECT_EQ(git(work / "remote.git", {"rev-parse", "main"}), *squashed);
 }
 
+TEST_F(RepositoryTest, SubmodulesAreThereAndWhatIsInThemIsNotLost) {
+  auto lib = work / "lib";
+  fs::create_directories(lib);
+  git(lib, {"init", "-q", "-b", "main"});
+  commit(lib, "lib.txt", "lib\n");
+  git(main_dir, {"-c", "protocol.file.allow=always", "submodule", "--quiet", "add", lib.string(), "vendor/my lib"});
+  git(main_dir, {"commit", "-q", "-m", "vendor"});
+  fs::rename(lib, work / "away");  // its server cannot be reached: the person's own copy serves
+  auto made = repo->add_worktree(tree, "ws/WS-05", "main");
+  ASSERT_TRUE(made) << made.error().text();
+  EXPECT_EQ(read_file(tree / "vendor/my lib/lib.txt").value_or(""), "lib\n");
+  auto checkout = work / "check";
+  ASSERT_TRUE(repo->add_checkout(checkout, "main"));
+  write(checkout / "vendor/my lib/built.o", "x");
+  ASSERT_TRUE(repo->reset_checkout(checkout));
+  EXPECT_FALSE(fs::exists(checkout / "vendor/my lib/built.o"));
+  ASSERT_TRUE(repo->remove_checkout(checkout));
+  commit(tree / "vendor/my lib", "new.txt", "precious\n");
+  git(tree, {"commit", "-qam", "newer"});
+  ASSERT_TRUE(repo->keep(tree, "refs/sparky/run-1/WS-05/attempt-1", "kept"));
+  EXPECT_TRUE(repo->remove_worktree(tree, "main").error().is(Errc::denied)) << "no ref here keeps that commit";
+  EXPECT_TRUE(fs::exists(tree / "vendor/my lib/new.txt"));
+}
+
 TEST_F(RepositoryTest, ChangesNameEveryFile) {
   ASSERT_TRUE(repo->add_worktree(tree, "ws/WS-05", "main"));
   commit(tree, "sp ace \xc3\xa9.txt", "1\n");

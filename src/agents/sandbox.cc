@@ -1,10 +1,12 @@
 #include "agents/sandbox.h"
 
 #include <fmt/format.h>
+#include <sched.h>
 #include <sys/stat.h>
 
 #include <cstdlib>
 
+#include "base/files.h"
 #include "base/process.h"
 #include "base/text.h"
 
@@ -29,7 +31,24 @@ constexpr std::string_view hidden_below_home[] = {".ssh",
                                                   ".password-store",
                                                   ".mozilla",
                                                   ".local/share/keyrings"};
+fs::path no_sandbox_file(const fs::path& project) { return project / ".sparky" / "agents" / "no-sandbox"; }
+
 constexpr std::string_view hidden_files[] = {".netrc", ".git-credentials", ".npmrc", ".pypirc"};
+
+// Of those that Sparky itself may use; another place to begin for each attempt, so that they do not crowd on the first.
+std::string cores(int64_t count, std::string_view attempt) {
+  cpu_set_t all;
+  std::vector<int> usable;
+  if (::sched_getaffinity(0, sizeof all, &all) == 0)
+    for (int i = 0; i < CPU_SETSIZE; ++i)
+      if (CPU_ISSET(i, &all)) usable.push_back(i);
+  if (usable.empty()) usable.push_back(0);
+  std::string out;
+  auto first = std::hash<std::string_view>()(attempt);
+  for (size_t i = 0; i < std::min(usable.size(), size_t(count)); ++i)
+    out += fmt::format("{}{}", out.empty() ? "" : ",", usable[(first + i) % usable.size()]);
+  return out;
+}
 
 }  // namespace
 
@@ -43,12 +62,22 @@ std::string no_sandbox_here() {
          std::string(trim(tried ? std::string_view(tried->err) : std::string_view(tried.error().message)));
 }
 
+std::string allowed_without_sandbox(const fs::path& project) {
+  auto text = read_file(no_sandbox_file(project), 1u << 16);
+  return text ? std::string(trim(*text)) : std::string();
+}
+
+Status allow_without_sandbox(const fs::path& project, const std::string& who) {
+  return write_file_atomic(no_sandbox_file(project), who + "\n");
+}
+
 Confined confine(const Profile& profile, const Task& task, const fs::path& workdir, const fs::path& git_directory) {
   Confined out;
   std::vector<std::string> limits;
   if (profile.memory_mb > 0) limits.push_back(fmt::format("--as={}", profile.memory_mb << 20));
   if (profile.processes > 0) limits.push_back(fmt::format("--nproc={}", profile.processes));
   if (!limits.empty()) limits.insert(limits.begin(), "prlimit"), limits.push_back("--");
+  if (profile.cores > 0) limits.insert(limits.begin(), {"taskset", "--cpu-list", cores(profile.cores, task.attempt)});
   if (profile.sandbox == Sandbox::off || !(out.word = no_sandbox_here()).empty()) {
     out.prefix = std::move(limits);
     return out;

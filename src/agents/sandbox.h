@@ -26,5 +26,8 @@ std::vector<std::string> environment(const Profile& profile, const Task& task);
 
 // Empty: bubblewrap works here; else why not.
 std::string no_sandbox_here();
+// Who said that agents may work in this project without one, once for all of them; empty: nobody.
+std::string allowed_without_sandbox(const std::filesystem::path& project);
+Status allow_without_sandbox(const std::filesystem::path& project, const std::string& who);
 
 }  // namespace sparky::agents

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "agents/advice.h"
 #include "agents/merge.h"
 #include "agents/prompt.h"
 #include "agents/talk.h"
@@ -11,13 +12,13 @@
 #include "base/files.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "config/config.h"
 
 namespace sparky::agents {
 namespace fs = std::filesystem;
 namespace {
 
 constexpr int held = 75;       // engine::held_code
+constexpr int held_all = 76;   // engine::held_all_code
 constexpr int rounds_max = 6;  // turns in one attempt: the work, what was wrong with it, what the reviewers said
 
 void print(std::string_view text) {
@@ -25,40 +26,38 @@ void print(std::string_view text) {
   std::fflush(stdout);
 }
 
-// What persons have allowed so far, for all attempts of a workstream: home()/allowed.json. What is being asked stands
-// in it too, so that an approval can be told from a mere second try.
+// What persons have allowed an agent so far, for all attempts of a workstream: home()/allowed.json (budgets and the
+// sandbox are the run's and the project's). What is being asked stands in it too, so that an approval can be told from
+// a mere second try.
 struct Allowed {
-  int budgets = 0;
-  bool no_sandbox = false;
   std::vector<std::string> permissions;
-  std::string asked;  // "budget", "sandbox", "permission: execute: …", "words"; empty: nothing
+  std::string asked;  // "budget: 1 run", "sandbox", "permission: execute: …", "words"; empty: nothing
 };
 Allowed read_allowed(const Task& task) {
   Allowed out;
   auto text = read_file(task.home() / "allowed.json", 1u << 20);
   auto json = text ? parse_json(*text) : Result<Json>(Json());
   if (!json || !json->is_object()) return out;
-  out.budgets = json->value("budgets", 0);
-  out.no_sandbox = json->value("no_sandbox", false);
   out.asked = json->value("asked", "");
   out.permissions = json->value("permissions", std::vector<std::string>());
   return out;
 }
 Status write_allowed(const Task& task, const Allowed& a) {
-  return write_file_atomic(
-      task.home() / "allowed.json",
-      json_text(Json{
-          {"budgets", a.budgets}, {"no_sandbox", a.no_sandbox}, {"permissions", a.permissions}, {"asked", a.asked}}) +
-          "\n");
+  return write_file_atomic(task.home() / "allowed.json",
+                           json_text(Json{{"permissions", a.permissions}, {"asked", a.asked}}) + "\n");
 }
 
 // A person said "go on" to what was asked: it is allowed from now on.
-Allowed take_answer(const Task& task) {
+Result<Allowed> take_answer(const Task& task) {
   auto allowed = read_allowed(task);
   if (!task.approved_by.empty()) {
-    constexpr std::string_view permission = "permission: ";
-    if (allowed.asked == "budget") ++allowed.budgets;
-    if (allowed.asked == "sandbox") allowed.no_sandbox = true;
+    constexpr std::string_view permission = "permission: ", budget = "budget: ";
+    if (allowed.asked.starts_with(budget)) {
+      auto times_scope = std::string_view(allowed.asked).substr(budget.size());
+      auto space = times_scope.find(' ');
+      SPARKY_TRY(grant(task, std::string(times_scope.substr(space + 1)), std::atoi(times_scope.data())));
+    }
+    if (allowed.asked == "sandbox") SPARKY_TRY(allow_without_sandbox(task.project, task.approved_by));
     if (allowed.asked.starts_with(permission)) allowed.permissions.push_back(allowed.asked.substr(permission.size()));
   }
   allowed.asked.clear();
@@ -71,18 +70,29 @@ class Session {
 
   Result<int> run() {
     SPARKY_ASSIGN(auto lock, lock_file(task_.home() / "lock", false));
-    SPARKY_TRY(prepare());
-    allowed_ = take_answer(task_);
+    SPARKY_ASSIGN(allowed_, take_answer(task_));
     SPARKY_TRY(write_allowed(task_, allowed_));
+    if (auto ready = prepare(); !ready) {
+      // What is missing here only a person can mend, for all agents alike; a network may be there again later.
+      if (ready.error().is(Errc::io)) return std::unexpected(ready.error());
+      return hold("words", ready.error().text(), held_all);
+    }
     SPARKY_ASSIGN(auto git_directory, repository_->git_directory());
     auto confined = confine(profile_, task_, task_.worktree(), git_directory);
     if (!confined.sandboxed && profile_.sandbox == Sandbox::required)
       return fail(Errc::unavailable, "its sandbox is required, and " + confined.word);
-    if (!confined.sandboxed && profile_.sandbox == Sandbox::automatic && !allowed_.no_sandbox)
-      return hold("sandbox", fmt::format("{} would run without a sandbox: {}", profile_.name, confined.word));
-    Monitor monitor(task_, profile_, budgets(), allowed_.budgets, allowed_.permissions);
-    if (auto spent = agents::spent(task_, {}, budgets(), allowed_.budgets); spent.share >= 1)
-      return hold("budget", "the budget is used up: " + spent.text);
+    if (!confined.sandboxed && profile_.sandbox == Sandbox::automatic && allowed_without_sandbox(task_.project).empty())
+      return hold("sandbox", "agents would work in this project without a sandbox: " + confined.word, held_all);
+    Monitor monitor(task_, profile_, budgets_of(task_.project, profile_), allowed_.permissions);
+    if (auto spent = agents::spent(task_, {}, budgets_of(task_.project, profile_)); spent.share >= 1)
+      return hold_budget(spent);
+    if (wants_advice(task_)) {
+      SPARKY_ASSIGN(auto end, advice(monitor));
+      SPARKY_TRY(write_usage(task_, monitor.usage()));
+      if (end) return *end;
+    } else {
+      forget_proposal(task_);
+    }
     auto agent = make_agent(task_, profile_,
                             {.workdir = task_.worktree(),
                              .confined = confined,
@@ -109,23 +119,16 @@ class Session {
     auto ignored = task_.project / ".sparky" / ".gitignore";  // worktrees in a person's checkout are not his files
     if (!fs::exists(ignored)) SPARKY_TRY(write_file_atomic(ignored, "*\n", {.sync = false}));
     SPARKY_TRY(repository_->add_worktree(task_.worktree(), task_.branch(), target_.head));
-    if (!fresh) return keep("found-by-" + task_.attempt);  // what a killed attempt left
-    if (profile_.setup.empty()) return {};
+    if (!fresh) SPARKY_TRY(keep("found-by-" + task_.attempt));  // what a killed attempt left
+    auto set_up = task_.home() / "set-up";                      // the command that has done it
+    if (profile_.setup.empty() || (!fresh && read_file(set_up, 1u << 20).value_or("") == profile_.setup)) return {};
     print("setup: " + profile_.setup);
     auto done = run_checked({"sh", "-c", profile_.setup}, {.cwd = task_.worktree(), .timeout = Duration(30 * 60'000)});
     if (!done) return fail(Errc::unavailable, "the setup command failed: " + done.error().message);
-    return {};
+    return write_file_atomic(set_up, profile_.setup, {.sync = false});
   }
 
  private:
-  Budgets budgets() const {
-    auto settings = config::load(task_.project).config;
-    return {.run = {settings.integer("budget.tokens"), double(settings.integer("budget.money"))},
-            .orchestrator = {settings.integer("budget.orchestrator_tokens"),
-                             double(settings.integer("budget.orchestrator_money"))},
-            .workstream = profile_.budget};
-  }
-
   // The state of the worktree, uncommitted files included, under a ref of its own.
   Status keep(const std::string& name) {
     auto kept = repository_->keep(task_.worktree(), task_.ref("attempt-" + name), "The worktree after " + name);
@@ -142,18 +145,26 @@ class Session {
     monitor.tell(0, fmt::format("{} begins", profile_.name));
     std::string follow_up;
     int conflicts = 0;
+    // Work that came back has to change, or it has to say why not.
+    auto head = [&] { return repository_->resolve("refs/heads/" + task_.branch()).value_or(""); };
+    auto returned = task_.number > 1 && repository_->resolve(task_.ref("candidate")) ? head() : std::string();
     for (int round = 0; round < rounds_max; ++round) {
       auto said = agent.say(whole, follow_up);
       SPARKY_TRY(write_usage(task_, monitor.usage()));
+      // Only a person can sign it in.
+      if (!said && said.error().is(Errc::denied)) return hold("words", said.error().text());
       if (!said) return failed("gone: " + said.error().text());
       SPARKY_TRY(write_file_atomic(task_.home() / "summary.md", said->text + "\n", {.sync = false}));
       if (!said->stopped.empty()) {
         if (!monitor.asked().empty())
           return hold("permission: " + monitor.asked(), fmt::format("{} wants to {}", profile_.name, monitor.asked()));
-        return monitor.held() ? hold("budget", said->stopped) : failed(said->stopped);
+        return monitor.held() ? hold_budget(monitor.spent()) : failed(said->stopped);
       }
       if (auto question = asks_for_person(said->text)) return hold("words", *question);
       SPARKY_ASSIGN(follow_up, what_is_missing());
+      if (auto before = std::exchange(returned, {}); follow_up.empty() && !before.empty() && before == head())
+        follow_up =
+            "Nothing has changed since your work came back. Do what was asked, or say why it is right as it is.";
       if (follow_up.empty()) {
         SPARKY_ASSIGN(auto conflict, make_candidate());
         if (!conflict) {
@@ -203,6 +214,59 @@ class Session {
     return std::optional<Conflict>();
   }
 
+  // One turn of another agent, in a checkout that nobody keeps; what it costs counts for this attempt.
+  Result<std::string> ask_other(const Profile& profile, const std::string& commit, const std::string& prompt,
+                                Monitor& monitor) {
+    auto place = task_.home() / "review";
+    SPARKY_TRY(prepare_checkout(*repository_, place, commit, {}));
+    Monitor watching(task_, profile, budgets_of(task_.project, profile_), {});
+    watching.used(monitor.usage());  // one budget for all of this attempt
+    auto confined = confine(profile, task_, place, {});
+    auto agent = make_agent(task_, profile, {place, confined, environment(profile, task_), {}}, watching);
+    auto said = agent->say(prompt, {});
+    agent.reset();
+    monitor.begin_turn();
+    auto cost = watching.usage();
+    cost.tokens -= monitor.usage().tokens, cost.money -= monitor.usage().money;
+    monitor.used(cost);
+    SPARKY_TRY(repository_->remove_checkout(place));
+    if (!said) return std::unexpected(said.error());
+    if (!said->stopped.empty()) return fail(Errc::io, fmt::format("{}: {}", profile.name, said->stopped));
+    return said->text;
+  }
+
+  // All tries are used up: what its orchestrator's agent proposes. Nothing: go on, with its advice; else how it ends.
+  Result<std::optional<int>> advice(Monitor& monitor) {
+    if (auto before = kept_proposal(task_)) {
+      if (task_.approved_by.empty()) return failed("what " + task_.advisor + " proposed was turned down");
+      SPARKY_TRY(add_feedback(task_, before->advice.empty() ? before->why : before->advice));
+      return std::optional<int>();
+    }
+    auto profiles = load_profiles(task_.agents_toml, task_.project);
+    SPARKY_ASSIGN(auto profile, profiles.find(task_.advisor));
+    if (auto why = cannot_start(profile)) return hold("words", why->text(), held_all);
+    auto prompt = build_advice_prompt(task_, profile);
+    Result<Proposal> proposal = fail(Errc::invalid, "");
+    for (int i = 0; i < 2 && !proposal; ++i) {
+      monitor.tell(0, profile.name + " is asked what to do");
+      auto more =
+          proposal.error().message.empty() ? "" : "\n\nYour answer before was not right: " + proposal.error().text();
+      SPARKY_ASSIGN(auto said, ask_other(profile, target_.head, prompt + more, monitor));
+      proposal = read_proposal(said);
+    }
+    if (!proposal) return failed(fmt::format("{} proposes nothing: {}", profile.name, proposal.error().text()));
+    SPARKY_TRY(keep_proposal(task_, *proposal));
+    if (std::ranges::find(profile.autonomy, proposal->kind) != profile.autonomy.end()) {
+      print(fmt::format("{} says: {} ({})", profile.name, proposal->advice, proposal->why));
+      SPARKY_TRY(add_feedback(task_, proposal->advice));
+      return std::optional<int>();
+    }
+    return hold(
+        "words",
+        fmt::format("{} proposes for {}: {}: {}{}", profile.name, task_.workstream.id, proposal->kind, proposal->why,
+                    proposal->kind == "retry" ? " Advice: " + proposal->advice : " Change: " + proposal->change));
+  }
+
   // The other agents of the workstream read the candidate. What they want changed; empty: nothing.
   Result<std::string> reviewers(Monitor& monitor) {
     auto profiles = load_profiles(task_.agents_toml, task_.project);
@@ -212,27 +276,13 @@ class Session {
       SPARKY_ASSIGN(auto base, repository_->resolve(task_.ref("base")));
       SPARKY_ASSIGN(auto commit, repository_->resolve(task_.ref("candidate")));
       SPARKY_ASSIGN(auto diff, repository_->diff(base, commit));
-      auto place = task_.home() / "review";
-      SPARKY_TRY(prepare_checkout(*repository_, place, commit, {}));
       monitor.tell(0.95, fmt::format("{} reviews", profile.name));
-      Monitor watching(task_, profile, budgets(), allowed_.budgets, {});
-      watching.used(monitor.usage());  // one budget for all of this attempt
-      auto confined = confine(profile, task_, place, {});
-      auto reviewer = make_agent(task_, profile, {place, confined, environment(profile, task_), {}}, watching);
-      auto said = reviewer->say(build_review_prompt(task_, profile, diff), {});
-      reviewer.reset();
-      monitor.begin_turn();
-      auto cost = watching.usage();
-      cost.tokens -= monitor.usage().tokens, cost.money -= monitor.usage().money;
-      monitor.used(cost);
-      SPARKY_TRY(repository_->remove_checkout(place));
-      if (!said) return std::unexpected(said.error());
-      if (!said->stopped.empty()) return fail(Errc::io, fmt::format("{}: {}", profile.name, said->stopped));
-      SPARKY_TRY(write_file_atomic(task_.home() / fmt::format("review-{}.md", profile.name), said->text + "\n"));
-      auto verdict = verdict_of(said->text);
+      SPARKY_ASSIGN(auto said, ask_other(profile, commit, build_review_prompt(task_, profile, diff), monitor));
+      SPARKY_TRY(write_file_atomic(task_.home() / fmt::format("review-{}.md", profile.name), said + "\n"));
+      auto verdict = verdict_of(said);
       print(fmt::format("{}: {}", profile.name, !verdict ? "no verdict" : *verdict ? "approves" : "wants changes"));
       if (!verdict || !*verdict)
-        return fmt::format("{} has reviewed your work and wants changes:\n\n{}", profile.name, trim(said->text));
+        return fmt::format("{} has reviewed your work and wants changes:\n\n{}", profile.name, trim(said));
     }
     return std::string();
   }
@@ -253,12 +303,18 @@ class Session {
     return 1;
   }
 
-  Result<int> hold(const std::string& asked, const std::string& text) {
+  Result<int> hold_budget(const Spent& spent) {
+    int times = read_grants(task_.project, task_.run)[spent.scope] + 1;
+    return hold(fmt::format("budget: {} {}", times, spent.scope), "the budget is used up: " + spent.text,
+                spent.for_all() ? held_all : held);
+  }
+
+  Result<int> hold(const std::string& asked, const std::string& text, int code = held) {
     print("a person has to decide: " + text);
     allowed_.asked = asked;
     SPARKY_TRY(write_allowed(task_, allowed_));
     SPARKY_TRY(write_outcome(task_, text));
-    return held;
+    return code;
   }
 
   const Task& task_;

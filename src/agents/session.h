@@ -6,8 +6,9 @@
 
 namespace sparky::agents {
 
-// The exit status: 0 there is a candidate (ref("candidate"), based on ref("base")); 75 a person has to decide first;
-// else failed. home()/outcome.json says it in words, home()/summary.md holds what the agent said last.
+// The exit status: 0 there is a candidate (ref("candidate"), based on ref("base")); 75 a person has to decide first, 76
+// for all agents of the run; else failed. home()/outcome.json says it in words, home()/summary.md holds what the agent
+// said last.
 Result<int> run_session(const Task& task);
 
 // What a person may do by hand: the workstream's worktree, made if it is not there. Errc::busy while a session has it.

@@ -1,89 +1,12 @@
 // A whole workstream in a real repository: session, checks, merge; by an agent that is a line of shell.
-#include "agents/session.h"
-
-#include <gtest/gtest.h>
-
-#include <cstdlib>
-
-#include "agents/merge.h"
-#include "agents/prompt.h"
+#include "agents/advice.h"
 #include "agents/sandbox.h"
-#include "base/files.h"
-#include "base/process.h"
-#include "base/text.h"
+#include "agents/test_work.h"
+#include "agents/usage.h"
 
 namespace sparky::agents {
 namespace {
 namespace fs = std::filesystem;
-
-class Work : public testing::Test {
- protected:
-  void SetUp() override {
-    auto made = TemporaryDirectory::make();
-    ASSERT_TRUE(made);
-    directory_ = std::make_unique<TemporaryDirectory>(std::move(*made));
-    ::setenv("HOME", directory_->path().c_str(), 1);
-    for (auto who : {"GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"}) ::setenv(who, "Test", 1);
-    for (auto who : {"GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"}) ::setenv(who, "test@localhost", 1);
-    repo = directory_->path() / "repo";
-    put(repo / "file.txt", "start\n");
-    put(repo / "tests/check.sh", "grep -q start file.txt || exit 1\n");
-    put(repo / ".gitignore", ".sparky/\n");
-    git({"init", "-q", "-b", "main"});
-    git({"add", "."});
-    git({"commit", "-q", "-m", "Start"});
-    git({"checkout", "-q", "-b", "elsewhere"});  // main is checked out nowhere
-    put(repo / "sparky.toml", "[merge]\nbranch = \"main\"\n");
-    task.project = task.root = task.plan_directory = repo;
-    task.run = 1;
-    task.plan = "Test";
-    task.attempt = "1-a";
-    task.workstream = {.id = "WS-01", .name = "Work", .agents = {"coder"}};
-    task.workstream.criteria = {{.text = "there", .check = "test -f new.txt", .red_first = true},
-                                {.text = "merged", .check = "sparky agent-merge"}};
-  }
-  static void put(const fs::path& file, std::string_view text) {
-    ASSERT_TRUE(write_file_atomic(file, text, {.sync = false}));
-  }
-  std::string git(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), "git");
-    auto said = run_checked(arguments, {.cwd = repo});
-    EXPECT_TRUE(said) << said.error().text();
-    return said ? std::string(trim(*said)) : "";
-  }
-  // The agent is this line of shell; the prompt comes on its standard input.
-  void agent(const std::string& script, const std::string& more = "") {
-    put(repo / "agent.sh", script);
-    task.agents_toml =
-        "[agents.coder]\ncommand = [\"sh\", \"" + (repo / "agent.sh").string() + "\"]\nsandbox = \"off\"\n" + more;
-  }
-  int session() {
-    auto code = run_session(task);
-    EXPECT_TRUE(code) << code.error().text();
-    return code.value_or(-1);
-  }
-  int check(int criterion = 0) {
-    task.criterion = criterion;
-    auto code = check_step(task);
-    EXPECT_TRUE(code) << code.error().text();
-    return code.value_or(-1);
-  }
-  int merge() {
-    task.criterion = 1;
-    auto code = merge_step(task);
-    EXPECT_TRUE(code) << code.error().text();
-    return code.value_or(-1);
-  }
-  std::string outcome() { return outcome_of(repo, 1, "WS-01", task.attempt); }
-  std::string feedback() { return read_file(task.home() / "feedback.md").value_or(""); }
-
-  std::unique_ptr<TemporaryDirectory> directory_;
-  fs::path repo;
-  Task task;
-};
-
-constexpr auto honest =
-    "cat > /dev/null; echo hi > new.txt; git add new.txt; git commit -q -m 'Add new'; echo all done";
 
 TEST_F(Work, IsDoneCheckedAndMergedOnce) {
   agent(honest);
@@ -126,13 +49,63 @@ TEST_F(Work, TheBudgetHoldsItUntilAPersonSaysSo) {
   agent(std::string(honest) + "; echo '{\"type\":\"result\",\"total_cost_usd\":3,\"usage\":{\"input_tokens\":9}}'",
         "[agents.coder.limits]\nmoney = 2\n");
   EXPECT_EQ(session(), 75);
-  EXPECT_NE(outcome().find("$3.00 of $2.00"), std::string::npos) << outcome();
+  EXPECT_NE(outcome().find("WS-01 has used up its $2.00"), std::string::npos) << outcome();
   task.attempt = "2-b";
   EXPECT_EQ(session(), 75) << "a second try is no permission";
   task.attempt = "3-c";
   task.approved_by = "ada";
   agent("cat > /dev/null; echo done", "[agents.coder.limits]\nmoney = 2\n");
   EXPECT_EQ(session(), 0) << outcome();
+}
+
+TEST_F(Work, ABudgetOfTheRunHoldsAllWithOneQuestion) {
+  put(repo / "sparky.toml", "[merge]\nbranch = \"main\"\n[budget]\nmoney = 3\n");
+  agent(std::string(honest) + "; echo '{\"type\":\"result\",\"total_cost_usd\":3.5,\"usage\":{\"input_tokens\":9}}'");
+  EXPECT_EQ(session(), 76);
+  auto question = outcome();
+  EXPECT_NE(question.find("the run has used up its $3.00"), std::string::npos) << question;
+  auto other = task;
+  task.workstream.id = "WS-02";
+  EXPECT_EQ(session(), 76);
+  EXPECT_EQ(outcome_of(repo, 1, "WS-02", task.attempt), question) << "the same words: one answer is for both";
+  task.approved_by = other.approved_by = "ada";
+  agent("cat > /dev/null; echo > other.txt; git add .; git commit -q -m Other");
+  other.attempt = task.attempt = "2-b";
+  EXPECT_EQ(session(), 0) << outcome();
+  EXPECT_EQ(read_grants(repo, 1), (std::map<std::string, int>{{"run", 1}}));
+  task = other;
+  EXPECT_EQ(session(), 0) << outcome();
+  EXPECT_EQ(read_grants(repo, 1), (std::map<std::string, int>{{"run", 1}})) << "one yes is one budget more";
+}
+
+TEST_F(Work, WithoutASandboxTheProjectIsAskedOnce) {
+  auto bin = directory_->path() / "bin";
+  put(bin / "bwrap", "#!/bin/sh\necho no namespaces >&2\nexit 1\n");
+  fs::permissions(bin / "bwrap", fs::perms::owner_all);
+  std::string path = std::getenv("PATH");
+  ::setenv("PATH", (bin.string() + ":" + path).c_str(), 1);
+  agent(honest);
+  auto& toml = task.agents_toml;
+  toml.replace(toml.find("\"off\""), 5, "\"auto\"");
+  EXPECT_EQ(session(), 76);
+  EXPECT_NE(outcome().find("without a sandbox: bubblewrap cannot work here: no namespaces"), std::string::npos)
+      << outcome();
+  task.attempt = "2-b";
+  EXPECT_EQ(session(), 76) << "a second try is no permission";
+  task.attempt = "3-c";
+  task.approved_by = "ada";
+  EXPECT_EQ(session(), 0) << outcome();
+  EXPECT_EQ(allowed_without_sandbox(repo), "ada");
+  task.approved_by.clear();
+  task.workstream.id = "WS-02";
+  EXPECT_EQ(session(), 0) << "nobody is asked again; " << outcome();
+  ::setenv("PATH", path.c_str(), 1);
+}
+
+TEST_F(Work, RunsOnNoMoreCoresThanItMay) {
+  agent("cat > /dev/null; nproc", "[agents.coder.limits]\ncores = 1\n");
+  EXPECT_EQ(session(), 1);
+  EXPECT_EQ(read_file(task.home() / "summary.md").value_or(""), "1\n");
 }
 
 TEST_F(Work, StuckAgentsAreStopped) {
@@ -147,6 +120,128 @@ TEST_F(Work, AFailedCheckIsToldToTheNextTry) {
   ASSERT_EQ(session(), 0);
   EXPECT_NE(check(), 0);
   EXPECT_NE(feedback().find("the reason"), std::string::npos) << feedback();
+}
+
+TEST_F(Work, WhatCameBackHasToChange) {
+  agent("cat >> ../told; test -f new.txt || { echo hi > new.txt; git add .; git commit -q -m 'Add new'; }; echo done");
+  ASSERT_EQ(session(), 0);
+  task.attempt = "2-b";
+  task.number = 2;
+  task.note = "rejected: say hello";
+  ASSERT_EQ(session(), 0);
+  auto told = read_file(task.worktree().parent_path() / "told").value_or("");
+  EXPECT_NE(told.find("Nothing has changed since your work came back"), std::string::npos) << told;
+}
+
+TEST_F(Work, WhatOnlyAPersonCanMendIsAskedAtOnce) {
+  agent(honest);
+  auto& toml = task.agents_toml;
+  toml.replace(toml.find("\"sh\""), 4, "\"no-such-agent\"");
+  EXPECT_EQ(session(), 76);
+  EXPECT_NE(outcome().find("no-such-agent is not installed here"), std::string::npos) << outcome();
+}
+
+TEST_F(Work, ASetupThatFailedIsDoneAgain) {
+  agent(honest);
+  auto setup = [&](const std::string& command) {
+    auto& toml = task.agents_toml;
+    if (auto old = toml.find("setup"); old != toml.npos) toml.resize(old);
+    toml += "setup = \"" + command + "\"\n";
+  };
+  setup("false");
+  EXPECT_EQ(session(), 76);
+  setup("echo x >> ../setup-log");
+  EXPECT_EQ(session(), 0) << outcome();
+  EXPECT_EQ(session(), 0) << outcome();
+  EXPECT_EQ(read_file(task.worktree().parent_path() / "setup-log").value_or(""), "x\n") << "once";
+}
+
+TEST_F(Work, ARemoteThatRefusesIsNotTheAgentsFault) {
+  auto remote = directory_->path() / "remote.git";
+  git({"init", "-q", "--bare", "-b", "main", remote.string()});
+  git({"remote", "add", "origin", remote.string()});
+  git({"push", "-q", "origin", "main"});
+  auto hook = remote / "hooks/pre-receive";
+  put(hook, "#!/bin/sh\necho signed commits only >&2\nexit 1\n");
+  fs::permissions(hook, fs::perms::owner_all);
+  agent(honest);
+  ASSERT_EQ(session(), 0) << outcome();
+  EXPECT_EQ(merge(), 75);
+  EXPECT_NE(outcome().find("signed commits only"), std::string::npos) << outcome();
+  EXPECT_EQ(feedback(), "");
+  fs::remove(hook);
+  EXPECT_EQ(merge(), 0) << outcome();
+}
+
+// The tries are used up: the orchestrator's agent proposes, a person says yes, its advice is told.
+class Advised : public Work {
+ protected:
+  void lead(const std::string& answer, const std::string& more = "") {
+    put(repo / "lead.sh", "cat > /dev/null; echo asked >> '" + (repo / "asked").string() + "'\n" + answer);
+    agent("cat > '" + (repo / "told").string() +
+              "'; test -f new.txt || { echo hi > new.txt; git add .; git commit -q -m Add; }",
+          "[agents.lead]\ncommand = [\"sh\", \"" + (repo / "lead.sh").string() + "\"]\nsandbox = \"off\"\n" + more);
+    task.advisor = "lead";
+    task.workstream.retries.max = 1;
+    task.number = 3;
+    task.note = "criterion failed: there";
+  }
+  std::string told() { return read_file(repo / "told").value_or(""); }
+  std::string asked() { return read_file(repo / "asked").value_or(""); }
+};
+constexpr auto retry =
+    "echo 'I think:' '{\"kind\": \"retry\", \"why\": \"it misread it\", \"advice\": \"read the spec {twice}\"}'";
+
+TEST_F(Advised, WhatItProposesIsADecision) {
+  lead(retry);
+  ASSERT_EQ(session(), 75);
+  EXPECT_EQ(outcome(), "lead proposes for WS-01: retry: it misread it Advice: read the spec {twice}");
+  EXPECT_EQ(told(), "") << "nothing is spent before the answer";
+  task.attempt = "2-b";
+  task.approved_by = "ada";
+  EXPECT_EQ(session(), 0) << outcome();
+  EXPECT_NE(told().find("read the spec {twice}"), std::string::npos) << told();
+  EXPECT_EQ(asked(), "asked\n") << "once";
+}
+
+TEST_F(Advised, TurnedDownItIsOver) {
+  lead(retry);
+  ASSERT_EQ(session(), 75);
+  task.attempt = "2-b";
+  EXPECT_EQ(session(), 1);
+  EXPECT_EQ(told(), "");
+  task.number = 1;  // a person has it tried again from the beginning
+  EXPECT_EQ(session(), 0);
+  task.number = 3;
+  EXPECT_EQ(session(), 75) << "then it may propose again";
+}
+
+TEST_F(Advised, WithAutonomyItGoesOn) {
+  lead(retry, "autonomy = [\"retry\"]\n");
+  EXPECT_EQ(session(), 0) << outcome();
+  EXPECT_NE(told().find("read the spec {twice}"), std::string::npos) << told();
+}
+
+TEST_F(Advised, WhatCannotBeReadIsAskedOnceMore) {
+  lead("echo '{\"kind\": \"pray\"}'");
+  EXPECT_EQ(session(), 1);
+  EXPECT_NE(outcome().find("it is one of retry, split"), std::string::npos) << outcome();
+  EXPECT_EQ(asked(), "asked\nasked\n");
+}
+
+TEST_F(Advised, IsNotAskedBefore) {
+  lead(retry);
+  task.number = 2;
+  EXPECT_EQ(session(), 0);
+  EXPECT_EQ(asked(), "");
+}
+
+TEST(Proposal, IsValidated) {
+  EXPECT_EQ(read_proposal("x {\"kind\":\"split\",\"why\":\"too big\",\"change\":\"[[workstream]]\"} y"),
+            (Proposal{"split", "too big", "", "[[workstream]]"}));
+  for (auto bad : {"", "}", "{", "{}", "[1]", "{\"kind\":\"retry\",\"why\":\"x\"}",
+                   "{\"kind\":\"split\",\"why\":\"x\"}", "{\"kind\":\"retry\",\"advice\":\"x\"}", "{\"kind\":7}"})
+    EXPECT_TRUE(read_proposal(bad).error().is(Errc::invalid)) << bad;
 }
 
 TEST_F(Work, RedFirstMustFailOnTheBase) {

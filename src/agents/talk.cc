@@ -94,6 +94,7 @@ class AcpAgent final : public Agent {
       : profile_(profile), place_(std::move(place)), monitor_(monitor) {}
   ~AcpAgent() override {
     if (!child_) return;
+    if (client_) client_->close();
     child_->close_input();  // the protocol's way to say that it is over
     for (int i = 0; i < 20 && !child_->exit_status(); ++i) ::poll(nullptr, 0, 50);
   }
@@ -102,7 +103,12 @@ class AcpAgent final : public Agent {
     monitor_.begin_turn();
     if (!client_) SPARKY_TRY(open());
     // A session that was taken up again knows the beginning; the whole is said again all the same, it may have changed.
-    SPARKY_ASSIGN(auto turn, client_->prompt(follow_up.empty() ? whole : follow_up));
+    auto ended = client_->prompt(follow_up.empty() ? whole : follow_up);
+    if (!ended) {
+      (void)remember();  // taken up again, the session goes on counting from here
+      return std::unexpected(ended.error());
+    }
+    auto& turn = *ended;
     if (turn.tokens >= 0) monitor_.used_by_session(turn.tokens, monitor_.session().money);
     SPARKY_TRY(remember());
     Said out{monitor_.said(), turn.stopped};
@@ -141,6 +147,7 @@ class AcpAgent final : public Agent {
       monitor_.session_had({tokens != earlier.end() && tokens->is_number_integer() ? tokens->get<int64_t>() : 0,
                             money != earlier.end() && money->is_number() ? money->get<double>() : 0, true});
     }
+    monitor_.when_written([this] { (void)remember(); });
     return remember();
   }
 

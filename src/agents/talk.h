@@ -16,7 +16,7 @@ namespace sparky::agents {
 // Sees everything that the agent does, and says when it must stop.
 class Monitor final : public AcpListener {
  public:
-  Monitor(const Task& task, const Profile& profile, Budgets budgets, int grants, std::vector<std::string> granted);
+  Monitor(const Task& task, const Profile& profile, Budgets budgets, std::vector<std::string> granted);
 
   // AcpListener
   void message(bool from_agent, std::string_view line) override;
@@ -30,12 +30,15 @@ class Monitor final : public AcpListener {
   void used(const Usage& turn);                        // of this turn so far, replacing what was said of it before
   void used_by_session(int64_t tokens, double money);  // of the whole session so far; never becomes less
   void session_had(const Usage& before) { session_ = before; }  // of a session that is taken up again
+  // Called whenever what was used is written down, so that a session's own count can be kept beside it.
+  void when_written(std::function<void()> then) { when_written_ = std::move(then); }
   const Usage& session() const { return session_; }
-  const Usage& usage() const { return usage_; }
+  Usage usage() const;
   const std::string& said() const { return said_; }  // in this turn
   void set_said(std::string text) { said_ = std::move(text); }
   // The reason to stop is a matter for a person (budget, permission), not a failure.
   bool held() const { return held_; }
+  const Spent& spent() const { return spent_; }        // the budget that made it stop
   const std::string& asked() const { return asked_; }  // the permission a person has to give; empty: none
   Diagnosis diagnosis() const;
   void tell(double fraction, std::string_view text);  // to standard output, for whoever follows the run
@@ -46,21 +49,24 @@ class Monitor final : public AcpListener {
   void progress_in(std::string_view text);
   int64_t age(Clock::time_point t) const { return std::chrono::duration_cast<Duration>(Clock::now() - t).count(); }
   void sample();
+  void write_down();
 
   const Task& task_;
   const Profile& profile_;
   Budgets budgets_;
-  int grants_;
   std::vector<std::string> granted_;
   std::ofstream transcript_;
   size_t written_ = 0;
   pid_t process_ = 0;
   int64_t cpu_ = 0, files_ = 0;
   Clock::time_point started_ = Clock::now(), last_word_ = started_, last_cpu_ = started_, last_files_ = started_,
-                    sampled_ = started_, told_{};
+                    sampled_ = started_, told_{}, hushed_{};
   std::string said_, line_, asked_, repeated_;
   int repeats_ = 0;
-  Usage usage_, usage_before_, session_;
+  std::map<std::string, std::pair<std::string, std::string>> calls_;  // kind and title of tool calls, by their id
+  std::function<void()> when_written_;
+  Usage usage_, usage_before_, session_, written_down_;
+  Spent spent_;
   bool held_ = false, warned_ = false;
   double fraction_ = 0;
 };

@@ -10,6 +10,7 @@
 #include "agents/repository.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "plan/by_agent.h"
 #include "plan/check.h"
 #include "plan/plan_json.h"
 
@@ -46,6 +47,7 @@ Task make_task(const fs::path& project, const plan::Plan& plan, const plan::Work
   task.plan_directory = fs::absolute(plan::directory(plan)).lexically_normal();
   task.agents_toml = plan.agents_toml;
   task.check_timeout = plan.check_timeout.value_or(task.check_timeout);
+  task.advisor = plan::advisor(plan, workstream);
   for (auto& id : workstream.depends_on)
     for (auto& w : plan.workstreams)
       if (w.id == id) task.depends.emplace_back(w.id, w.name);
@@ -85,6 +87,8 @@ std::string encode(const Task& task) {
                         {"plan_directory", task.plan_directory.string()},
                         {"check_timeout_ms", task.check_timeout.count()},
                         {"depends", depends},
+                        {"advisor", task.advisor},
+                        {"facts", task.facts},
                         {"approved_by", task.approved_by},
                         {"note", task.note},
                         {"plan", plan::to_json(carrier)}},
@@ -115,6 +119,8 @@ Result<Task> decode_task(std::string_view text) {
     task.check_timeout = Duration(json.at("check_timeout_ms").get<int64_t>());
     for (auto& one : json.at("depends"))
       task.depends.emplace_back(one.at(0).get<std::string>(), one.at(1).get<std::string>());
+    task.advisor = json.at("advisor").get<std::string>();
+    task.facts = json.at("facts").get<std::vector<std::string>>();
     task.approved_by = json.at("approved_by").get<std::string>();
     task.note = json.at("note").get<std::string>();
   } catch (const Json::exception& e) {

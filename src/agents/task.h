@@ -26,8 +26,10 @@ struct Task {
   std::string agents_toml;                                   // plan::Plan::agents_toml
   Duration check_timeout{600'000};                           // where the criterion has none
   std::vector<std::pair<std::string, std::string>> depends;  // workstreams it depends on: id, name
-  std::string approved_by;                                   // a person said: go on
-  std::string note;  // what was said last: why it is tried again, what a person wrote
+  std::string advisor;                                       // profile of its orchestrator's agent; empty: none
+  std::vector<std::string> facts;  // what this machine is or has, for a criterion's `requires`
+  std::string approved_by;         // a person said: go on
+  std::string note;                // what was said last: why it is tried again, what a person wrote
 
   std::filesystem::path home() const;            // .sparky/agents/run-1/WS-05: task, transcripts, usage, findings
   std::filesystem::path worktree() const;        // .sparky/worktrees/run-1/WS-05

@@ -6,6 +6,7 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "config/config.h"
 
 namespace sparky::agents {
 namespace fs = std::filesystem;
@@ -31,6 +32,10 @@ double money(const Json& value) {
 }
 std::string text(const Json& value) { return value.is_string() ? value.get<std::string>() : std::string(); }
 
+fs::path grants_file(const fs::path& project, uint32_t run) {
+  return task_file(project, run, "x").parent_path().parent_path() / "granted.json";
+}
+
 std::string thousands(int64_t n) {
   if (n < 10'000) return std::to_string(n);
   return n < 10'000'000 ? fmt::format("{}k", n / 1000) : fmt::format("{:.1f}M", double(n) / 1e6);
@@ -42,6 +47,7 @@ Usage& Usage::operator+=(const Usage& other) {
   tokens += other.tokens;
   money += other.money;
   known |= other.known;
+  time += other.time;
   return *this;
 }
 
@@ -122,7 +128,9 @@ Ledger read_ledger(const fs::path& project, uint32_t run, std::string_view id) {
   auto& attempts = part(*json, "attempts");
   if (attempts.is_object())
     for (auto& [attempt, usage] : attempts.items())
-      out.attempts[attempt] = {count(usage, "tokens"), money(part(usage, "money")), part(usage, "known") == true};
+      out.attempts[attempt] = {count(usage, "tokens"), money(part(usage, "money")), part(usage, "known") == true,
+                               Duration(count(usage, "ms"))};
+  out.tries = int(count(*json, "tries"));
   return out;
 }
 
@@ -131,10 +139,12 @@ Status write_usage(const Task& task, const Usage& usage) {
   ledger.attempts[task.attempt] = usage;
   Json attempts = Json::object();
   for (auto& [attempt, u] : ledger.attempts)
-    attempts[attempt] = {{"tokens", u.tokens}, {"money", u.money}, {"known", u.known}};
-  return write_file_atomic(
-      task.home() / "usage.json",
-      json_text(Json{{"orchestrator", task.workstream.orchestrator}, {"attempts", attempts}}, 1) + "\n");
+    attempts[attempt] = {{"tokens", u.tokens}, {"money", u.money}, {"known", u.known}, {"ms", u.time.count()}};
+  return write_file_atomic(task.home() / "usage.json", json_text(Json{{"orchestrator", task.workstream.orchestrator},
+                                                                      {"tries", std::max(ledger.tries, task.number)},
+                                                                      {"attempts", attempts}},
+                                                                 1) +
+                                                           "\n");
 }
 
 std::vector<Ledger> read_ledgers(const fs::path& project, uint32_t run) {
@@ -147,27 +157,84 @@ std::vector<Ledger> read_ledgers(const fs::path& project, uint32_t run) {
   return out;
 }
 
-Spent spent(const Task& task, const Usage& now, const Budgets& budgets, int grants) {
+Budgets budgets_of(const fs::path& project, const Profile& profile) {
+  auto settings = config::load(project).config;
+  auto budget = [&](const std::string& prefix) {
+    return Budget{settings.integer(prefix + "tokens"), double(settings.integer(prefix + "money")),
+                  settings.duration(prefix + "time"), settings.integer(prefix + "retries")};
+  };
+  return {.run = budget("budget."),
+          .orchestrator = budget("budget.orchestrator_"),
+          .workstream = profile.budget,
+          .attempt = profile.attempt};
+}
+
+std::map<std::string, int> read_grants(const fs::path& project, uint32_t run) {
+  std::map<std::string, int> out;
+  auto bytes = read_file(grants_file(project, run), 1u << 20);
+  auto json = bytes ? parse_json(*bytes) : Result<Json>(Json());
+  if (!json || !json->is_object()) return out;
+  for (auto& [scope, times] : json->items())
+    if (times.is_number_integer()) out[scope] = int(std::clamp<int64_t>(times.get<int64_t>(), 0, 1'000'000));
+  return out;
+}
+
+Status grant(const Task& task, const std::string& scope, int times) {
+  auto file = grants_file(task.project, task.run);
+  SPARKY_ASSIGN(auto lock, lock_file(file.string() + ".lock", true));
+  auto grants = read_grants(task.project, task.run);
+  if (grants[scope] >= times) return {};
+  grants[scope] = times;
+  return write_file_atomic(file, json_text(Json(grants), 1) + "\n");
+}
+
+Spent spent(const Task& task, const Usage& now, const Budgets& budgets) {
   Usage workstream = now, orchestrator = now, run = now;
-  for (auto& ledger : read_ledgers(task.project, task.run))
+  int64_t orchestrator_retries = 0, run_retries = 0;
+  bool mine = false;
+  auto add_retries = [&](int64_t retries, const std::string& whose) {
+    run_retries += retries;
+    if (whose == task.workstream.orchestrator) orchestrator_retries += retries;
+  };
+  for (auto& ledger : read_ledgers(task.project, task.run)) {
+    bool own = ledger.id == task.workstream.id;
+    mine |= own;
+    add_retries(own ? std::max<int64_t>(ledger.retries(), task.number - 1) : ledger.retries(), ledger.orchestrator);
     for (auto& [attempt, usage] : ledger.attempts) {
-      if (attempt == task.attempt) continue;
+      if (own && attempt == task.attempt) continue;
       run += usage;
       if (ledger.orchestrator == task.workstream.orchestrator) orchestrator += usage;
-      if (ledger.id == task.workstream.id) workstream += usage;
+      if (own) workstream += usage;
     }
+  }
+  if (!mine) add_retries(task.number - 1, task.workstream.orchestrator);
+  auto grants = read_grants(task.project, task.run);
   Spent out;
-  auto hold = [&](const std::string& who, const Usage& used, const Budget& budget) {
-    double money_max = budget.money * (1 + grants), tokens_max = double(budget.tokens) * (1 + grants);
-    if (budget.money > 0 && used.money / money_max > out.share)
-      out = {used.money / money_max, fmt::format("{} has used ${:.2f} of ${:.2f}", who, used.money, money_max)};
-    if (budget.tokens > 0 && double(used.tokens) / tokens_max > out.share)
-      out = {double(used.tokens) / tokens_max,
-             fmt::format("{} has used {} of {} tokens", who, thousands(used.tokens), thousands(int64_t(tokens_max)))};
+  auto hold = [&](const std::string& scope, const Usage& used, int64_t retries, const Budget& budget) {
+    double times = 1 + grants[scope];
+    auto who = scope == "run" || scope.starts_with("orchestrator ") ? "the " + scope
+               : scope == "attempt"                                 ? "this attempt of " + task.workstream.id
+                                                                    : scope;
+    auto measure = [&](double amount, double limit, auto text) {
+      if (limit <= 0) return;
+      double share = amount / (limit * times);
+      if (share <= out.share) return;
+      out = {share, scope, fmt::format("{} has used {} of {}", who, text(amount), text(limit * times))};
+      // Whoever meets the same end says the same of it.
+      if (share >= 1) out.text = fmt::format("{} has used up its {}", who, text(limit * times));
+    };
+    measure(used.money, budget.money, [](double x) { return fmt::format("${:.2f}", x); });
+    measure(double(used.tokens), double(budget.tokens), [](double x) { return thousands(int64_t(x)) + " tokens"; });
+    measure(double(used.time.count()), double(budget.time.count()),
+            [](double x) { return human(Duration(int64_t(x))); });
+    // Nothing is half a retry: no warning, and so many may be used.
+    if (auto limit = budget.retries * int64_t(times); limit > 0 && retries > limit && out.share < 1)
+      out = {1, scope, fmt::format("{} has used up its {} retries", who, limit)};
   };
-  hold(task.workstream.id, workstream, budgets.workstream);
-  hold("the orchestrator " + task.workstream.orchestrator, orchestrator, budgets.orchestrator);
-  hold("the run", run, budgets.run);
+  hold("attempt", now, 0, budgets.attempt);
+  hold(task.workstream.id, workstream, 0, budgets.workstream);
+  hold("orchestrator " + task.workstream.orchestrator, orchestrator, orchestrator_retries, budgets.orchestrator);
+  hold("run", run, run_retries, budgets.run);
   return out;
 }
 

@@ -1,6 +1,7 @@
 // Usage: what agents use up, read from what they print, kept per workstream, and held against the budgets. An amount
 // that an agent does not tell is unknown, and counts as nothing; `sparky agents cost` says so.
 #pragma once
+#include <algorithm>
 #include <map>
 #include <string>
 #include <string_view>
@@ -15,7 +16,8 @@ namespace sparky::agents {
 struct Usage {
   int64_t tokens = 0;
   double money = 0;    // US dollars
-  bool known = false;  // the agent told it
+  bool known = false;  // the agent told these
+  Duration time{0};    // how long it worked
 
   Usage& operator+=(const Usage& other);
   std::string text() const;  // "31k tokens, $0.41"
@@ -40,21 +42,32 @@ Usage usage_of_gemini(const Json& document);
 struct Ledger {
   std::string id, orchestrator;
   std::map<std::string, Usage> attempts;
+  int tries = 0;  // of its work, the present one among them
   Usage total() const;
+  int64_t retries() const { return std::max(0, tries - 1); }
 };
 Ledger read_ledger(const std::filesystem::path& project, uint32_t run, std::string_view id);
 Status write_usage(const Task& task, const Usage& usage);  // of this attempt; replaces what it had
 std::vector<Ledger> read_ledgers(const std::filesystem::path& project, uint32_t run);
 
-// What a run, an orchestrator and a workstream may use up; 0: no limit.
+// What a run, an orchestrator, a workstream and an attempt may use up.
 struct Budgets {
-  Budget run, orchestrator, workstream;
+  Budget run, orchestrator, workstream, attempt;
 };
+Budgets budgets_of(const std::filesystem::path& project, const Profile& profile);
+// Whose budget: "run", "orchestrator game", "WS-05", "attempt".
 struct Spent {
   double share = 0;  // of the budget that is nearest to its end
+  std::string scope;
   std::string text;  // "WS-05 has used $1.71 of $2.00"
+  bool for_all() const { return scope == "run" || scope.starts_with("orchestrator "); }
 };
-// `now` is what this attempt has used so far. `grants` is how often a person let it go on: each time a budget more.
-Spent spent(const Task& task, const Usage& now, const Budgets& budgets, int grants);
+// `now` is what this attempt has used so far. A budget that a person granted again is that much larger.
+Spent spent(const Task& task, const Usage& now, const Budgets& budgets);
+
+// Budgets that persons let go on, by scope, and how often: run-N/granted.json.
+std::map<std::string, int> read_grants(const std::filesystem::path& project, uint32_t run);
+// At least `times`: whoever asked for the same is answered by the same yes.
+Status grant(const Task& task, const std::string& scope, int times);
 
 }  // namespace sparky::agents

@@ -67,7 +67,12 @@ Result<int> list_agents(const Context& context, const Options& o) {
     if (why && !why->help.empty()) fmt::print("    {:18} {:28} {}\n", "", "", printable(why->help));
   }
   if (context.json) fmt::print("{}\n", json_text(Json{{"agents", all}, {"sandbox", sandbox.empty()}}, 2));
-  if (!context.json) fmt::print("sandbox: {}\n", sandbox.empty() ? "bubblewrap" : "none: " + printable(sandbox));
+  auto by = agents::allowed_without_sandbox(find_project(context.project));
+  if (!context.json)
+    fmt::print("sandbox: {}{}\n", sandbox.empty() ? "bubblewrap" : "none: " + printable(sandbox),
+               sandbox.empty() ? ""
+               : by.empty()    ? " (a person is asked once)"
+                               : fmt::format(" (allowed by {})", printable(by)));
   return done;
 }
 
@@ -128,9 +133,11 @@ Result<int> show_cost(const Context& context, const Options& o) {
                     {"attempts", ledger.attempts.size()},
                     {"tokens", total.tokens},
                     {"usd", total.money},
+                    {"worked_s", double(total.time.count()) / 1000},
                     {"known", total.known}});
     if (!context.json)
-      fmt::print("{:20} {:2} attempts  {}\n", printable(ledger.id), ledger.attempts.size(), total.text());
+      fmt::print("{:20} {:2} attempts {:>8}  {}\n", printable(ledger.id), ledger.attempts.size(), human(total.time),
+                 total.text());
   }
   if (context.json)
     fmt::print("{}\n",
@@ -138,7 +145,7 @@ Result<int> show_cost(const Context& context, const Options& o) {
   else if (ledgers.empty())
     fmt::print("no agent has worked in run {}\n", run);
   else
-    fmt::print("{:20}              {}\n", "all", all.text());
+    fmt::print("{:20}             {:>8}  {}\n", "all", human(all.time), all.text());
   return done;
 }
 
@@ -177,8 +184,6 @@ Result<int> worktrees(const Context& context, const Options& o, bool collect) {
     bool merged = s.merged && !s.dirty;
     bool go = !tree.busy && (merged || (o.kept && s.kept));
     auto why = tree.busy ? "an agent is at work in it" : s.why();
-    if (collect && !tree.busy && s.kept && !merged && !o.kept)
-      why = fmt::format("not merged, but kept as {}; --kept removes it too", s.kept_ref);
     bool gone = false;
     if (collect && go && !o.dry_run) {
       SPARKY_TRY(repository.remove_worktree(s.path, target.head));

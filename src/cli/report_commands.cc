@@ -79,6 +79,7 @@ class Report {
     if (n.contains("estimate_days"))
       row("estimated", fmt::format("{:g}–{:g} working days", n["estimate_days"].value("min", 0.0),
                                    n["estimate_days"].value("max", 0.0)));
+    row("cost", cost(n));
     row("note", cell(n.value("note", "")));
     out += "\n## Acceptance criteria\n\n";
     if (n.value("criteria", Json::array()).empty()) out += "None are stated.\n";
@@ -90,9 +91,9 @@ class Report {
     std::string out = head("Completion report");
     std::string missing;
     for (auto& o : status_.at("orchestrators")) {
-      out +=
-          fmt::format("## {} — {}\n\n| workstream | state | criteria | worked | estimated |\n|---|---|---|---|---|\n",
-                      cell(o.value("orchestrator", "")), o.value("status", ""));
+      out += fmt::format(
+          "## {} — {}\n\n| workstream | state | criteria | worked | estimated | cost |\n|---|---|---|---|---|---|\n",
+          cell(o.value("orchestrator", "")), o.value("status", ""));
       for (std::string id : o.at("order")) {
         SPARKY_ASSIGN(auto n, node(id));
         out += table_row(n);
@@ -109,19 +110,21 @@ class Report {
       missing += not_shown(g);
       out += "\n";
     }
+    if (auto used = cost(status_); !used.empty()) out += fmt::format("Agents have used {} in all.\n\n", used);
     out += "## What was not shown\n\n";
     out += missing.empty() ? "Nothing: every criterion that was judged is verified.\n" : missing;
     return out + open_points();
   }
 
   Result<std::string> weekly(Time now) {
-    std::string finished, running, waiting;
+    std::string finished, running, waiting, costs;
     auto week_ago = now - std::chrono::days(7);
     for (auto& o : status_.at("orchestrators"))
       for (std::string id : o.at("order")) {
         auto& w = o.at("workstreams").at(id);
         SPARKY_ASSIGN(auto n, node(id));
         auto line = fmt::format("- **{}** {}", cell(id), cell(n.value("name", "")));
+        if (auto used = cost(n); !used.empty()) costs += fmt::format("{}: {}\n", line, used);
         auto stage = n.value("stage", "");
         if (stage == "completed" || stage == "skipped") {
           auto t = parse_iso(n.value("finished", ""));
@@ -137,7 +140,8 @@ class Report {
       return fmt::format("## {}\n\n{}\n", title, text.empty() ? "Nothing.\n" : text);
     };
     return head("Weekly report") + section("Done in the last seven days", finished) + section("Under way", running) +
-           section("Waiting", waiting) + open_points().substr(1);
+           section("Waiting", waiting) + (costs.empty() ? costs : section("Cost: " + cost(status_), costs)) +
+           open_points().substr(1);
   }
 
  private:
@@ -155,9 +159,14 @@ class Report {
     std::string estimate;
     if (n.contains("estimate_days"))
       estimate = fmt::format("{:g}–{:g} d", n["estimate_days"].value("min", 0.0), n["estimate_days"].value("max", 0.0));
-    return fmt::format("| {} {} | {} | {} | {} | {} |\n", cell(n.value("id", "")), cell(n.value("name", "")),
+    return fmt::format("| {} {} | {} | {} | {} | {} | {} |\n", cell(n.value("id", "")), cell(n.value("name", "")),
                        n.value("stage", ""), verdicts, human(Duration(int64_t(1000 * n.value("worked_s", 0.0)))),
-                       estimate);
+                       estimate, cost(n));
+  }
+
+  // What agents have used for it: "31k tokens, $0.41"; empty: no agent was at it.
+  static std::string cost(const Json& from) {
+    return from.contains("cost") ? cell(from["cost"].value("text", "")) : std::string();
   }
 
   std::string criterion(const std::string& id, const Json& c) {

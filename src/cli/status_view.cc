@@ -79,6 +79,7 @@ class View {
     if (status_.contains("eta")) text += fmt::format("  ETA in {}", in(status_, "eta"));
     if (status_.contains("slots"))
       text += fmt::format("  slots {}/{}", status_["slots"].value("used", 0), status_["slots"].value("all", 0));
+    if (status_.contains("cost")) text += "  " + status_["cost"].value("text", "");
     add(std::move(text), urgent);
   }
 
@@ -110,6 +111,7 @@ class View {
     if (w.contains("doing")) text += "  " + printable(w.value("doing", ""));
     if (auto blocker = w.value("blocker", ""); !blocker.empty()) text += "  " + paint(printable(blocker), "2");
     text += verdicts(w);
+    if (w.contains("cost")) text += "  " + paint(printable(w["cost"].value("text", "")), "2");
     if (auto note = w.value("note", ""); !note.empty() && status != "complete") text += "  " + printable(note);
     add(std::move(text), rank_of(status));
   }
@@ -176,6 +178,8 @@ class View {
                       printable(d.value("text", ""))),
           urgent);
       if (auto note = d.value("note", ""); !note.empty()) add("     " + printable(note), urgent);
+      if (auto also = d.value("also", std::vector<std::string>()); !also.empty())
+        add("     the answer holds for " + printable(join(also, ", ")) + " too", urgent);
     }
     add(fmt::format("  answer with: sparky decide {} approve|reject|waive [--note TEXT]", all[0].value("id", "D1")),
         urgent);

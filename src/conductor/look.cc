@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "conductor/agent_task.h"
 #include "conductor/attempts.h"
 #include "conductor/desk.h"
 #include "conductor/local_workers.h"
@@ -112,13 +113,17 @@ struct Look {
   Answer operator()(const wire::RunStatus& r) {
     auto run = ledger.run(r.run);
     if (!run) return error_reply(run.error());
-    return wire::RunState{(*run)->id, wire::document(engine::status(state, **run, now)), ledger.newest()};
+    auto status = engine::status(state, **run, now);
+    add_costs(status, ledger.project());
+    return wire::RunState{(*run)->id, wire::document(std::move(status)), ledger.newest()};
   }
   Answer operator()(const wire::ShowNode& r) {
     auto show = [&]() -> Result<wire::NodeReply> {
       SPARKY_ASSIGN(auto* run, ledger.run(r.run));
       SPARKY_ASSIGN(auto node, find_node(*run, r.id));
-      return wire::NodeReply{wire::document(engine::describe(state, *run, node, now)), ledger.newest()};
+      auto described = engine::describe(state, *run, node, now);
+      add_cost(described, ledger.project(), run->id);
+      return wire::NodeReply{wire::document(std::move(described)), ledger.newest()};
     };
     return answer(show());
   }

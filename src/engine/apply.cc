@@ -138,7 +138,7 @@ class Applier {
     run->escalations.insert({e.node, e.escalation});
     if (auto* a = find(s.attempts, e.attempt)) {
       if (e.kind == EscalationKind::stall) a->stalled = true;
-      if (e.kind == EscalationKind::overrun) a->overran = true;
+      if (e.kind == EscalationKind::overrun && e.severity == Severity::info) a->overran = true;  // of the estimate
       arm(s, *a);
     }
   }
@@ -475,7 +475,11 @@ void effects(const State& after, const Event& event, std::vector<Effect>& out) {
   if (auto* e = std::get_if<SlotsSet>(body)) out.push_back(ChangeSlots{e->slots});
   if (auto* e = std::get_if<EscalationOpened>(body))
     out.push_back(Notify{Notify::What::escalation, e->run, e->escalation});
-  if (auto* e = std::get_if<DecisionOpened>(body)) out.push_back(Notify{Notify::What::decision, e->run, e->decision});
+  if (auto* e = std::get_if<DecisionOpened>(body)) {
+    auto it = after.decisions.find(e->decision);
+    if (it != after.decisions.end() && same_question(after, it->second)[0] == e->decision)
+      out.push_back(Notify{Notify::What::decision, e->run, e->decision});
+  }
   if (auto* e = std::get_if<RunSettled>(body);
       e && after.run(e->run) && e->standing != Standing::running && e->standing != Standing::paused)
     out.push_back(Notify{Notify::What::end, e->run, 0});

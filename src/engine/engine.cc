@@ -8,6 +8,11 @@
 #include "engine/transitions.h"
 
 namespace sparky::engine {
+namespace {
+
+constexpr std::string_view warns = "warning: ";  // what an attempt says of its progress, and wants noticed
+
+}  // namespace
 
 Decided Engine::decide(const Input& input, Time now) {
   if (now + skew_ < state_.clock) skew_ = state_.clock - now;
@@ -164,6 +169,14 @@ Result<Reply> Step::operator()(const ReportStarted& input) {
   return Reply{};
 }
 
+// Something is about to be used up, a budget or a disk: an overrun that the attempt itself sees coming. Once for each.
+void Step::warn(const Attempt& a, const std::string& text) {
+  auto note = run(a.run).id_of(a.node) + ": " + text.substr(warns.size());
+  for (auto id : run(a.run).escalations_of(a.node))
+    if (s.escalations.at(id).note == note) return;
+  escalate(EscalationKind::overrun, Severity::warning, a.run, a.node, a.id, note);
+}
+
 Result<Reply> Step::operator()(const ReportProgress& input) {
   auto* a = s.attempt(input.attempt);
   if (!a) return Reply{.existing = true};
@@ -173,6 +186,7 @@ Result<Reply> Step::operator()(const ReportProgress& input) {
   auto least = news ? Duration{1000} : Duration{60'000};
   if (!news && a->work != Work::job) least = std::max(least, stall_after(run(a->run)) / 16);
   bool first = news && a->fraction < 0 && a->text.empty();
+  if (news && a->node != no_node && a->work != Work::job && input.text.starts_with(warns)) warn(*a, input.text);
   if (!first && !a->stalled && at - a->progress_at < least && fraction != 1) return Reply{};
   if (a->stalled && a->node != no_node && a->work != Work::job)
     for (auto id : run(a->run).escalations_of(a->node))

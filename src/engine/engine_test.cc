@@ -337,6 +337,62 @@ TEST(Engine, AnAgentThatNeedsAPersonWaitsAndGoesOn) {
   EXPECT_EQ(b.stage("a"), Stage::backoff);
 }
 
+TEST(Engine, WhatAPersonAllowedOutlivesALostAttempt) {
+  Bench b;
+  give_to_agent(b);
+  b.start();
+  b.end("a", held_code);
+  ASSERT_TRUE(b.in(Decide{b.run, "a", Answer::approve, "ada", "once"}));
+  b.end("a", 0, Outcome::lost);
+  EXPECT_EQ(b.stage("a"), Stage::running);
+  EXPECT_EQ(b.r().notes.at(b.node("a")).who, "ada");
+}
+
+TEST(Engine, WhatIsTheSameForAllIsAskedOnceAndAnsweredOnce) {
+  Bench b;
+  give_to_agent(b);
+  auto like = b.plan.workstreams[0];
+  for (auto id : {"b", "c"}) {
+    like.id = id;
+    b.plan.workstreams.push_back(like);
+  }
+  b.start();
+  size_t told = 0;
+  auto ask = [&](const char* id, int code, const char* note) {
+    b.in(ReportEnded{.attempt = b.attempt(id), .outcome = Outcome::exited, .code = code, .note = note});
+    for (auto& e : b.effects)
+      if (auto* n = std::get_if<Notify>(&e)) told += n->what == Notify::What::decision;
+  };
+  ask("a", held_all_code, "the run has used up its $5.00");
+  ask("b", held_all_code, "the run has used up its $5.00");
+  ask("c", held_code, "the run has used up its $5.00");  // its own question, whatever its words
+  EXPECT_EQ(told, 2u) << "nobody is woken up twice for one question";
+  auto shown = status(b.engine.state(), b.r(), b.now)["decisions"];
+  ASSERT_EQ(shown.size(), 2u);
+  EXPECT_EQ(shown[0]["also"], Json::array({"b"}));
+  ASSERT_TRUE(b.in(Decide{b.run, "b", Answer::approve, "ada", "go on"}));
+  for (auto id : {"a", "b"}) {
+    EXPECT_EQ(b.stage(id), Stage::running) << id;
+    EXPECT_EQ(b.r().notes.at(b.node(id)).who, "ada");
+  }
+  EXPECT_EQ(b.stage("c"), Stage::deciding);
+}
+
+TEST(Engine, AWarningIsNoticedOnceAndEndsWithItsAttempt) {
+  Bench b;
+  b.add("A");
+  b.start();
+  for (int i = 0; i < 3; ++i) b.in(ReportProgress{b.attempt("A"), 0.1 * i, "warning: 80 % of the budget"});
+  ASSERT_EQ(b.engine.state().escalations.size(), 1u);
+  auto& e = b.engine.state().escalations.begin()->second;
+  EXPECT_EQ(e.kind, EscalationKind::overrun);
+  EXPECT_EQ(e.note, "A: 80 % of the budget");
+  b.in(ReportProgress{b.attempt("A"), 0.5, "warning: 90 % of the budget"});
+  EXPECT_EQ(b.engine.state().escalations.size(), 2u);
+  b.end("A");
+  EXPECT_TRUE(b.engine.state().escalations.empty());
+}
+
 TEST(Engine, TheStatusOfHeldMeansNothingOfACommand) {
   Bench b;
   b.add("A");

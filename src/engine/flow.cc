@@ -126,8 +126,8 @@ void Step::work_ended(const Attempt& a, const ReportEnded& report) {
   if (a.cancelling == CancelReason::operator_asked) return stage(a.run, a.node, Stage::cancelled, a.cancelled_by);
   if (success) return proceed(a.run, a.node);
   if (asks_person(run(a.run), a.node, report.outcome, report.code)) {
-    open_decision(a.run, a.node, DecisionKind::held, no_criterion);
-    return stage(a.run, a.node, Stage::deciding, {}, report.note);
+    stage(a.run, a.node, Stage::deciding, {}, report.note);  // first: what is asked stands in its note
+    return open_decision(a.run, a.node, DecisionKind::held, report.code == held_all_code ? for_all : no_criterion);
   }
   if (a.cancelling == CancelReason::run_cancelled) return stage(a.run, a.node, Stage::ready);
   if (report.outcome == Outcome::cancelled)
@@ -139,7 +139,13 @@ void Step::work_ended(const Attempt& a, const ReportEnded& report) {
              w.id + " was lost " + std::to_string(lost_max) + " times in a row; it may be what kills its warden");
     return stage(a.run, a.node, Stage::failed, {}, how_it_ended(report));
   }
-  if (w.on_lost == plan::OnLost::retry) return stage(a.run, a.node, Stage::ready, {}, how_it_ended(report));
+  if (w.on_lost == plan::OnLost::retry) {
+    // What a person had allowed is not asked again.
+    auto said = run(a.run).notes.find(a.node);
+    bool allowed = said != run(a.run).notes.end() && !said->second.who.empty();
+    auto [who, note] = allowed ? said->second : Judgement{"", how_it_ended(report)};
+    return stage(a.run, a.node, Stage::ready, who, note);
+  }
   open_decision(a.run, a.node, DecisionKind::lost);
   stage(a.run, a.node, Stage::deciding, {}, how_it_ended(report));
 }
@@ -176,7 +182,9 @@ void Step::fail_try(RunId r, NodeId n, const std::string& who, const std::string
   auto& w = *run(r).workstream(n);
   bool crashing = node.crashes >= crashes_max;
   auto tried = std::to_string(node.tries) + (node.tries == 1 ? " try" : " tries");
-  if (run(r).has_work(n) && node.tries <= w.retries.max) {
+  // One try more to ask the orchestrator's agent, if it has one, before it is given up.
+  int tries_max = w.retries.max + !plan::advisor(*run(r).plan, w).empty();
+  if (run(r).has_work(n) && node.tries <= tries_max) {
     bool known = std::ranges::any_of(run(r).escalations_of(n),
                                      [&](auto e) { return s.escalations.at(e).kind == EscalationKind::crashing; });
     if (crashing && !known)

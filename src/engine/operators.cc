@@ -223,6 +223,8 @@ Result<Reply> Step::operator()(const Decide& input) {
 
 Result<Reply> Step::answer(const Decision& d, const Decide& input) {
   Reply reply{.run = d.run};
+  std::vector<std::pair<DecisionId, NodeId>> same;
+  for (auto id : same_question(s, d)) same.emplace_back(id, s.decisions.at(id).node);
   emit(DecisionClosed{d.id, false, input.answer, input.who, input.note});
   bool approve = input.answer != Answer::reject;
   switch (d.kind) {
@@ -259,10 +261,14 @@ Result<Reply> Step::answer(const Decision& d, const Decide& input) {
       return reply;
     case DecisionKind::held: {
       auto who = input.who.empty() ? "somebody" : input.who;
-      if (approve)  // `who` is how its next attempt knows that it may
-        stage(d.run, d.node, d.criterion == no_criterion ? Stage::ready : Stage::checking, who, input.note);
-      else
-        fail_try(d.run, d.node, who, "not allowed" + (input.note.empty() ? "" : ": " + input.note));
+      for (auto [id, n] : same) {
+        if (id != d.id) emit(DecisionClosed{id, false, input.answer, input.who, input.note});
+        if (approve)  // `who` is how its next attempt knows that it may
+          stage(d.run, n, d.criterion >= for_all ? Stage::ready : Stage::checking, who, input.note);
+        else
+          fail_try(d.run, n, who, "not allowed" + (input.note.empty() ? "" : ": " + input.note));
+        if (n != d.node) reply.notes.push_back("answered for " + run(d.run).id_of(n) + " too");
+      }
       return reply;
     }
   }

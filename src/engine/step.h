@@ -78,6 +78,7 @@ class Step {
   void stage(RunId run, NodeId node, Stage stage, const std::string& who = {}, const std::string& note = {});
   void open_decision(RunId run, NodeId node, DecisionKind kind, uint16_t criterion = 0);
   void withdraw(RunId run, NodeId node);  // its open decisions
+  void warn(const Attempt& a, const std::string& text);
   void escalate(EscalationKind kind, Severity severity, RunId run, NodeId node, AttemptId attempt, std::string note);
   void close_escalations(RunId run, NodeId node);
   void fence(RunId run, NodeId node);  // cancels a live attempt whose end is no longer of interest

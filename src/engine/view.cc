@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "engine/held.h"
 #include "engine/transitions.h"
 
 namespace sparky::engine {
@@ -219,7 +220,13 @@ Json status(const State& state, const Run& run, Time now) {
       out["gates"].push_back(describe(state, run, n, now));
       if (expected.critical[n]) out["gates"].back()["critical"] = true;
     }
-  for (auto& [node, id] : run.decisions) out["decisions"].push_back(describe(state, state.decisions.at(id)));
+  for (auto& [node, id] : run.decisions) {
+    auto same = same_question(state, state.decisions.at(id));
+    if (same[0] != id) continue;
+    auto one = describe(state, state.decisions.at(id));
+    for (size_t i = 1; i < same.size(); ++i) one["also"].push_back(run.id_of(state.decisions.at(same[i]).node));
+    out["decisions"].push_back(std::move(one));
+  }
   for (auto& [node, id] : run.escalations) out["escalations"].push_back(describe(state, state.escalations.at(id)));
   return out;
 }

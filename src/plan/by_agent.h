@@ -8,6 +8,10 @@ namespace sparky::plan {
 // criteria go to a person.
 bool done_by_agent(const Plan& plan, const Workstream& workstream);
 
+// The profile of the agent that its orchestrator is, if an agent carries it out; empty: it has none. It is asked once
+// what to do when the tries are used up.
+std::string advisor(const Plan& plan, const Workstream& workstream);
+
 // The check of the last criterion of a workstream that an agent carries out: it merges, when nothing else is open.
 inline constexpr std::string_view merge_check = "sparky agent-merge";
 bool merges(const Criterion& criterion);

@@ -2,6 +2,7 @@
 
 #include "plan/by_agent.h"
 
+#include "engine/held.h"
 #include "engine/sim/executor.h"
 #include "engine/transitions.h"
 
@@ -67,6 +68,8 @@ void Checker::observe(const std::string& bytes) {
   if (auto* e = std::get_if<AttemptEnded>(&body)) ended(*e);
   if (auto* e = std::get_if<LeaseGranted>(&body)) leased(*e);
   if (auto* e = std::get_if<DecisionClosed>(&body); e && !e->withdrawn)
+    if (auto d = shadow_.decisions.find(e->decision); d != shadow_.decisions.end()) answered(d->second);
+  if (auto* e = std::get_if<DecisionClosed>(&body); e && !e->withdrawn)
     if (auto d = shadow_.decisions.find(e->decision); d != shadow_.decisions.end() && e->answer != Answer::reject) {
       if (d->second.kind == DecisionKind::acceptance) known_[key(d->second.run, d->second.node)].accepted = true;
       if (d->second.kind == DecisionKind::lost) known_[key(d->second.run, d->second.node)].exited_well = false;
@@ -76,8 +79,24 @@ void Checker::observe(const std::string& bytes) {
   if (auto* e = std::get_if<NodeStaged>(&body)) staged(*e);
   if (auto* e = std::get_if<JobStaged>(&body)) job_staged(*e);
   if (auto* e = std::get_if<NodeReset>(&body)) known_[key(e->run, e->node)] = {};
+  if (auto* e = std::get_if<CriterionJudged>(&body)) judged(*e);
   if (auto* e = std::get_if<CriterionJudged>(&body))
     known_[key(e->run, e->node)].verdicts[e->criterion] = {e->verdict, !e->who.empty()};
+}
+
+// A yes or a no to what held it up. Whoever asked the same of the whole run is answered with it.
+void Checker::answered(const Decision& d) {
+  if (d.kind != DecisionKind::held) return;
+  known_[key(d.run, d.node)].held = false;
+  for (auto id : same_question(shadow_, d))
+    if (id != d.id) answered_too_.insert(id);
+}
+
+void Checker::judged(const CriterionJudged& e) {
+  const Run& run = *shadow_.run(e.run);
+  auto& known = known_[key(e.run, e.node)];
+  if (!plan::merges(run.criteria_of(e.node)[e.criterion]) || e.verdict != Verdict::verified) return;
+  if (std::exchange(known.merged, true)) violated(run.id_of(e.node) + " is merged twice");
 }
 
 void Checker::assigned(const AttemptAssigned& e) {
@@ -92,7 +111,9 @@ void Checker::assigned(const AttemptAssigned& e) {
       if (!all_done[before.to]) violated(id + " starts before " + run.id_of(before.to) + " is done");
   if (!limits_admit(shadow_, run, e.node, true)) violated(id + " starts beyond a limit");
   if (shadow_.slots_used > shadow_.slots + (e.early ? shadow_.ahead : 0)) violated(id + " starts beyond the slots");
+  if (known.held) violated(id + " goes on though nobody said that it may");
   if (e.work == Work::run) {
+    if (known.merged) violated(id + " is worked on again though it is merged");
     if (known.exited_well) violated(id + " runs again though its exit is recorded");
     known = {};
   } else {
@@ -117,6 +138,9 @@ void Checker::assigned(const AttemptAssigned& e) {
 void Checker::ended(const AttemptEnded& e) {
   auto* a = shadow_.attempt(e.attempt);
   if (!a) violated("an attempt that is not live ends in the journal");
+  if (auto* run = shadow_.run(a->run); run && a->work != Work::job && a->node != no_node &&
+                                       a->cancelling == CancelReason::none && run->nodes[a->node].attempt == e.attempt)
+    known_[key(a->run, a->node)].held |= asks_person(*run, a->node, e.outcome, e.code);
   if (a->work == Work::run && a->node != no_node && e.outcome == Outcome::exited && e.code == 0 &&
       shadow_.run(a->run)->nodes[a->node].attempt == e.attempt)
     known_[key(a->run, a->node)].exited_well = true;
@@ -130,6 +154,7 @@ void Checker::staged(const NodeStaged& e) {
   if (e.stage == Stage::backoff || e.stage == Stage::failed || e.stage == Stage::cancelled || e.stage == Stage::skipped)
     known.exited_well = false;
   if (e.stage != Stage::completed) return;
+  if (known.held) violated(id + " is completed though nobody said that it may go on");
   bool evidence = known.accepted;
   for (uint16_t i = 0; i < run.criteria_of(e.node).size(); ++i) {
     auto it = known.verdicts.find(i);
@@ -177,6 +202,8 @@ void Checker::check(const State& live) const {
   if (live.pool.queued() != shadow_.pool.queued() || live.timers.size() != shadow_.timers.size())
     violated("what is derived differs after a replay");
   if (!live.agenda.empty()) violated("a step was left undone");
+  for (auto id : answered_too_)
+    if (live.decisions.contains(id)) violated("decision D" + std::to_string(id) + " is asked though it was answered");
   for (auto& [id, run] : live.runs) check_run(live, run);
   for (auto& [id, job] : live.jobs) {
     auto* a = live.attempt(job.attempt);

@@ -25,9 +25,13 @@ class Checker {
   struct Known {
     bool exited_well = false;  // its exit 0 is recorded, and nothing since then asks for another run
     bool accepted = false;     // a person said that it is done
+    bool held = false;         // its agent asked a person, and nobody has answered
+    bool merged = false;       // its merge is verified, and nobody has asked for more since
     std::map<uint16_t, std::pair<Verdict, bool>> verdicts;  // and whether a person said so
   };
 
+  void answered(const Decision& d);
+  void judged(const CriterionJudged& e);
   void assigned(const AttemptAssigned& e);
   void ended(const AttemptEnded& e);
   void staged(const NodeStaged& e);
@@ -41,6 +45,7 @@ class Checker {
   State shadow_;
   std::map<Key, Known> known_;
   std::map<JobId, JobState> job_ends_;
+  std::set<DecisionId> answered_too_;  // by the answer to another one that asked the same
 };
 
 }  // namespace sparky::engine::sim

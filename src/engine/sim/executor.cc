@@ -66,7 +66,9 @@ void Executor::advance(Time now) {
     if (!healthy_) {
       auto dice = random_.below(100);
       if (dice < 20) r.report.code = 1;
-      if (dice < 4) r.report.code = held_code;  // means something only of an agent's attempt
+      // These mean something only of an agent's attempt.
+      if (dice < 4) r.report.code = held_code;
+      if (dice < 2) r.report.code = held_all_code, r.report.note = "the run has used up its budget";
       if (dice >= 20 && dice < 25) r.report.outcome = Outcome::signalled, r.report.code = 9;
       if (dice >= 25 && dice < 28) r.report.outcome = Outcome::timed_out;
       if (dice >= 28 && dice < 30) r.report.outcome = Outcome::spawn_failed, r.end = now;

@@ -62,6 +62,7 @@ plan::Plan random_plan(Random& random) {
   for (auto& w : plan.workstreams) decorate(random, w);
   for (auto& o : plan.orchestrators)
     if (random.percent(30)) o.jobs = int(1 + random.below(2));
+  for (auto& o : plan.orchestrators) o.agent = random.percent(30) ? "lead" : "";
   for (auto& g : plan.gates) g.criteria.clear();
   if (plan.orchestrators.size() > 1 && random.percent(70))
     plan.gates.push_back(
