@@ -36,12 +36,12 @@ TEST(Environment, ThisOneIsValidSteadyAndKeepsNoSecret) {
   other["captured_at"] = "2001-01-01T00:00:00Z";
   other["hostname"] = "elsewhere";
   other["git"] = nullptr;
-  EXPECT_EQ(environment_fingerprint(other), doc["fingerprint"]);
+  EXPECT_EQ(doc["fingerprint"], environment_fingerprint(other));
   for (auto pointer :
        {"/kernel/release", "/os/version", "/locale/timezone", "/toolchain/0/version", "/variables/CFLAGS"}) {
     other = doc;
     other[Json::json_pointer(pointer)] = "0.0.1";
-    EXPECT_NE(environment_fingerprint(other), doc["fingerprint"]) << pointer;
+    EXPECT_NE(doc["fingerprint"], environment_fingerprint(other)) << pointer;
     auto changes = compare(environment_properties(doc), environment_properties(other));
     ASSERT_EQ(changes.size(), 1u) << pointer;
     EXPECT_EQ(changes[0].now, "0.0.1");
