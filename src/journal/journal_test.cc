@@ -12,6 +12,7 @@
 
 #include <fstream>
 #include <random>
+#include <set>
 
 #include "base/files.h"
 #include "journal/lock.h"
@@ -337,14 +338,15 @@ TEST(Crash, WhatWasAcknowledgedSurvivesKill) {
 
 // Writes until a commit fails, makes room again, and checks that the journal refuses to go on all the same.
 // Returns how many records were acknowledged, or nothing if it went on.
-std::optional<size_t> fill(const fs::path& file, Errc expected, const std::function<void()>& make_room) {
+std::optional<size_t> fill(const fs::path& file, const std::set<Errc>& expected,
+                           const std::function<void()>& make_room) {
   auto journal = Journal::open(file);
   if (!journal) return std::nullopt;
   for (size_t i = 0; i < 1000; ++i) {
     auto ok = (*journal)->commit(batch("s", {std::string(2000, 'x')}));
     if (ok) continue;
     fmt::print(stderr, "fails as it should: {}\n", ok.error().text());
-    if (!ok.error().is(expected)) return std::nullopt;
+    if (!expected.contains(ok.error().code)) return std::nullopt;
     make_room();
     auto after = (*journal)->commit(batch("s", {"y"}));
     bool latched = !after && after.error().message.find("refuses to go on") != std::string::npos;
@@ -374,7 +376,7 @@ TEST(Full, AFullDiskLatchesAndLosesNothing) {
                    ::mount("tmpfs", dir.path.c_str(), "tmpfs", 0, "size=300k") == 0;
     if (!mounted) ::_exit(77);
     spew(dir.path / "ballast", std::string(60'000, 'b'));
-    auto count = fill(dir.file(), Errc::full, [&] { fs::remove(dir.path / "ballast"); });
+    auto count = fill(dir.file(), {Errc::full}, [&] { fs::remove(dir.path / "ballast"); });
     ::_exit(count && *count > 0 && goes_on(dir.file(), *count) ? 0 : 1);
   }));
   if (code == 77) GTEST_SKIP() << "a tmpfs of its own needs root";
@@ -387,7 +389,8 @@ TEST(Full, AFailedWriteLatchesAndLosesNothing) {
     ::signal(SIGXFSZ, SIG_IGN);
     rlimit small{128 << 10, RLIM_INFINITY}, wide{RLIM_INFINITY, RLIM_INFINITY};
     ::setrlimit(RLIMIT_FSIZE, &small);
-    auto count = fill(dir.file(), Errc::io, [&] { ::setrlimit(RLIMIT_FSIZE, &wide); });
+    // An older SQLite does not say that the file may not grow.
+    auto count = fill(dir.file(), {Errc::io, Errc::full}, [&] { ::setrlimit(RLIMIT_FSIZE, &wide); });
     ::_exit(count && *count > 0 && goes_on(dir.file(), *count) ? 0 : 1);
   }));
   EXPECT_EQ(code, 0);
