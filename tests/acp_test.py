@@ -29,6 +29,7 @@ id = "all"
 phase = "parallel"
 [agents.example]
 protocol = "acp"
+writable = ["{state}"]
 command = ["node", "{sdk}/dist/examples/agent.js"]
 setup = "echo made > $(basename $PWD).txt && git add . && git commit -q -m 'Add a file'"
 limits.retries = 0
@@ -105,7 +106,10 @@ def have_library():
 def run():
     for directory in (REPO, STATE):
         os.makedirs(directory)
-    plan = PLAN.format(sdk=SDK, here=HERE, state=STATE)
+    # The sandbox hides /tmp, where this checkout may be: what the agents run lies where they may write.
+    shutil.copytree(f"{CACHE}/node_modules", f"{STATE}/node_modules", symlinks=True)
+    shutil.copytree(f"{HERE}/acp", f"{STATE}/acp")
+    plan = PLAN.format(sdk=f"{STATE}/node_modules/{LIBRARY}", here=STATE, state=STATE)
     plan += "".join(WORKSTREAM.format(id=i, agent=a, retries=r) for i, a, r in WORK)
     for name, text in (("plan.toml", plan), (".gitignore", ".sparky/\n")):
         with open(f"{REPO}/{name}", "w") as file:

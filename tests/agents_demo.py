@@ -59,7 +59,7 @@ phase = "parallel"
 [agents.scripted]
 protocol = "acp"
 description = "Follows a script"
-command = ["{python}", "{here}/scripted_agent.py", "{top}/state/script.json", "{top}/state"]
+command = ["{python}", "{top}/state/scripted_agent.py", "{top}/state/script.json", "{top}/state"]
 writable = ["{top}/state"]
 [agents.scripted.permissions]
 execute = "ask"
@@ -122,6 +122,7 @@ def make_project():
         with open(f"{TOP}/bin/bwrap", "w") as file:
             file.write("#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n")
         os.chmod(f"{TOP}/bin/bwrap", 0o755)
+    shutil.copy(f"{HERE}/scripted_agent.py", STATE)  # the sandbox hides /tmp, where this checkout may be
     with open(f"{STATE}/script.json", "w") as file:
         json.dump(SCRIPT, file)
     with open(f"{REPO}/shared.txt", "w") as file:
@@ -130,7 +131,7 @@ def make_project():
         file.write(".sparky/\n")
     with open(f"{REPO}/tests/check.sh", "w") as file:
         file.write("grep -q start shared.txt || exit 1\n")
-    plan = PLAN.format(here=HERE, top=TOP, python=sys.executable)
+    plan = PLAN.format(top=TOP, python=sys.executable)
     for name in "ABCDEFGH":
         file = f"{name.lower()}.txt"
         text, check, red = f"{file} is there", f"test -f {file}", "red_first = true"

@@ -204,8 +204,12 @@ Result<std::optional<fs::path>> Repository::checked_out_at(std::string_view bran
 
 Status Repository::add_worktree(const fs::path& path, const std::string& branch, const std::string& base) const {
   SPARKY_ASSIGN(auto all, list_worktrees(top_));
-  for (auto& w : all)
-    if (w.half_made && same_place(w.path, path)) SPARKY_TRY(remove_checkout(path));
+  for (auto& w : all) {
+    if (!same_place(w.path, path)) continue;
+    if (w.half_made) SPARKY_TRY(remove_checkout(path));
+    // Cut off in mid-rebase it is on no branch: back_on_branch() mends that.
+    if (!w.half_made && w.branch != branch && fs::exists(path)) return {};
+  }
   SPARKY_ASSIGN(auto taken, checked_out_at(branch));
   if (taken && same_place(*taken, path) && fs::exists(path)) return {};
   if (taken && fs::exists(*taken))
@@ -224,6 +228,14 @@ Status Repository::add_worktree(const fs::path& path, const std::string& branch,
     SPARKY_TRY(git(top_, {"worktree", "add", "--quiet", "--no-track", "-b", branch, path.string(), start}));
   }
   return fetch_submodules(path);
+}
+
+Status Repository::back_on_branch(const fs::path& path, const std::string& branch) const {
+  SPARKY_ASSIGN(auto at, checked_out_at(branch));
+  if (at && same_place(*at, path)) return {};
+  if (auto done = try_git(path, {"rebase", "--abort"}); done && done->ok()) return {};
+  return fail(Errc::busy, fmt::format("{} is not on its branch {}", path.string(), branch),
+              fmt::format("git -C '{}' switch {}", path.string(), branch));
 }
 
 Status Repository::add_checkout(const fs::path& path, const std::string& commit) const {

@@ -67,6 +67,9 @@ class Repository {
   // A worktree for a branch, made from `base` if the branch is new. The same call again takes up what is there.
   // Errc::busy: the branch is checked out elsewhere; exists: the path is taken by something else.
   Status add_worktree(const std::filesystem::path& path, const std::string& branch, const std::string& base) const;
+  // After add_worktree, and once its state is kept: undoes a rebase that was cut off. Errc::busy: it is elsewhere
+  // still.
+  Status back_on_branch(const std::filesystem::path& path, const std::string& branch) const;
   // A clean checkout of a commit, for checks; not on any branch.
   Status add_checkout(const std::filesystem::path& path, const std::string& commit) const;
   // Puts a checkout back to its commit; files that git ignores (what a build made) stay.

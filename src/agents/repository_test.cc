@@ -66,6 +66,24 @@ TEST_F(RepositoryTest, AWorktreeIsMadeOnceAndTakenUpAgain) {
   EXPECT_TRUE(repo->add_worktree(work / "x", "ws/x", "no-such-base").error().is(Errc::not_found));
 }
 
+TEST_F(RepositoryTest, AWorktreeThatWasCutOffInMidRebaseIsTakenUpOnItsBranch) {
+  ASSERT_TRUE(repo->add_worktree(tree, "ws/WS-05", "main"));
+  write(tree / "a.txt", "theirs\n");
+  git(tree, {"commit", "-q", "-a", "-m", "theirs"});
+  auto head = git(tree, {"rev-parse", "HEAD"});
+  write(main_dir / "a.txt", "ours\n");
+  git(main_dir, {"commit", "-q", "-a", "-m", "ours"});
+  EXPECT_FALSE(run_program({"git", "rebase", "-q", "main"}, {.cwd = tree})->ok()) << "a conflict";
+  auto again = repo->add_worktree(tree, "ws/WS-05", "main");
+  ASSERT_TRUE(again) << again.error().text();
+  auto back = repo->back_on_branch(tree, "ws/WS-05");
+  ASSERT_TRUE(back) << back.error().text();
+  EXPECT_EQ(git(tree, {"rev-parse", "ws/WS-05"}), head);
+  EXPECT_EQ(git(tree, {"symbolic-ref", "--short", "HEAD"}), git(tree, {"name-rev", "--name-only", "HEAD"}));
+  git(tree, {"checkout", "-q", "--detach"});
+  EXPECT_TRUE(repo->back_on_branch(tree, "ws/WS-05").error().is(Errc::busy));
+}
+
 TEST_F(RepositoryTest, KeepTakesEverythingAndChangesNothing) {
   ASSERT_TRUE(repo->add_worktree(tree, "ws/WS-05", "main"));
   write(tree / "a.txt", "changed\n");

@@ -120,7 +120,8 @@ class Session {
     if (!fs::exists(ignored)) SPARKY_TRY(write_file_atomic(ignored, "*\n", {.sync = false}));
     SPARKY_TRY(repository_->add_worktree(task_.worktree(), task_.branch(), target_.head));
     if (!fresh) SPARKY_TRY(keep("found-by-" + task_.attempt));  // what a killed attempt left
-    auto set_up = task_.home() / "set-up";                      // the command that has done it
+    SPARKY_TRY(repository_->back_on_branch(task_.worktree(), task_.branch()));
+    auto set_up = task_.home() / "set-up";  // the command that has done it
     if (profile_.setup.empty() || (!fresh && read_file(set_up, 1u << 20).value_or("") == profile_.setup)) return {};
     print("setup: " + profile_.setup);
     auto done = run_checked({"sh", "-c", profile_.setup}, {.cwd = task_.worktree(), .timeout = Duration(30 * 60'000)});

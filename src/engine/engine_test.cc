@@ -303,6 +303,23 @@ TEST(Engine, NothingIsMergedBeforeAllElseIsSettled) {
   EXPECT_EQ(b.stage("a"), Stage::completed);
 }
 
+TEST(Engine, WhatNothingShowsIsAcceptedBeforeItIsMerged) {
+  Bench b;
+  give_to_agent(b);
+  b.plan.untestable_passes = true;
+  auto& criteria = b.plan.workstreams[0].criteria;
+  criteria[0].needs_facts = {"gpu"};
+  criteria.erase(criteria.begin() + 1);  // the one for a person
+  b.start();
+  b.end("a");
+  EXPECT_EQ(b.stage("a"), Stage::deciding);
+  EXPECT_TRUE(b.running().empty()) << "it is merged though nobody knows whether it is done";
+  ASSERT_TRUE(b.in(Decide{b.run, "a", Answer::approve, "ada", ""}));
+  EXPECT_EQ(b.stage("a"), Stage::checking);
+  b.end("a");
+  EXPECT_EQ(b.stage("a"), Stage::completed);
+}
+
 TEST(Engine, WhatFailedItsCheckIsNotMerged) {
   Bench b;
   give_to_agent(b);

@@ -82,9 +82,21 @@ void Step::begin(RunId r, NodeId n) {
   proceed(r, n);
 }
 
+// Something shows that it is done, or its plan asks for no more. That it is merged does not.
+static bool shown(const Run& run, NodeId n) {
+  bool evidence = run.gate(n) || run.workstream(n)->accept_exit_status;
+  for (uint16_t i = 0; i < run.criteria_of(n).size(); ++i) {
+    auto& c = run.verdict(n, i);
+    if (plan::merges(run.criteria_of(n)[i])) continue;
+    evidence |= c.verdict == Verdict::verified || c.verdict == Verdict::waived ||
+                (c.verdict == Verdict::untestable && c.settled && !run.plan->untestable_passes);
+  }
+  return evidence;
+}
+
 void Step::proceed(RunId r, NodeId n) {
   while (auto i = next_check(run(r), n)) {
-    if (plan::merges(run(r).criteria_of(n)[*i]) && !may_merge(run(r), n)) break;
+    if (plan::merges(run(r).criteria_of(n)[*i]) && (!may_merge(run(r), n) || !shown(run(r), n))) break;
     auto lacks = lacking(run(r), run(r).criteria_of(n)[*i]);
     if (lacks.empty()) {
       if (run(r).nodes[n].stage != Stage::checking) stage(r, n, Stage::checking);
@@ -98,21 +110,17 @@ void Step::proceed(RunId r, NodeId n) {
 
 void Step::finish(RunId r, NodeId n) {
   auto criteria = run(r).criteria_of(n);
-  bool evidence = false;
   std::string failed;
+  bool merged = false;  // it was shown or accepted before that
   for (uint16_t i = 0; i < criteria.size(); ++i) {
     auto& c = run(r).verdict(n, i);
     if (c.verdict == Verdict::failed) failed += (failed.empty() ? "" : "; ") + criteria[i].text;
-    if (plan::merges(criteria[i])) continue;  // that it is merged does not show that it is right
-    evidence |= c.verdict == Verdict::verified || c.verdict == Verdict::waived ||
-                (c.verdict == Verdict::untestable && c.settled && !run(r).plan->untestable_passes);
+    merged |= plan::merges(criteria[i]) && c.settled;
   }
   if (!failed.empty()) return fail_try(r, n, {}, "criterion failed: " + failed);
   for (uint16_t i = 0; i < criteria.size(); ++i)
     if (!run(r).verdict(n, i).settled && !plan::merges(criteria[i])) open_decision(r, n, DecisionKind::criterion, i);
-  bool is_gate = run(r).gate(n) != nullptr;
-  if (run(r).nodes[n].decisions == 0 && !evidence && !is_gate && !run(r).workstream(n)->accept_exit_status)
-    open_decision(r, n, DecisionKind::acceptance);
+  if (run(r).nodes[n].decisions == 0 && !merged && !shown(run(r), n)) open_decision(r, n, DecisionKind::acceptance);
   if (run(r).nodes[n].decisions > 0) return stage(r, n, Stage::deciding);
   close_escalations(r, n);
   stage(r, n, Stage::completed);

@@ -247,6 +247,8 @@ Result<Reply> Step::answer(const Decision& d, const Decide& input) {
     case DecisionKind::acceptance:
       if (!approve) {
         fail_try(d.run, d.node, input.who, "not accepted" + (input.note.empty() ? "" : ": " + input.note));
+      } else if (next_check(run(d.run), d.node)) {  // it is yet to be merged
+        stage(d.run, d.node, Stage::checking, input.who, input.note);
       } else {
         close_escalations(d.run, d.node);
         stage(d.run, d.node, Stage::completed, input.who, input.note);

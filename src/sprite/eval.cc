@@ -133,7 +133,7 @@ Result<Json> evaluate(const EvalOptions& o, const std::function<void(const std::
   std::vector<const Sample*> mixed = train_tiles;
   auto more = some(train_characters, train_tiles.size() / 4, o.seed);
   mixed.insert(mixed.end(), more.begin(), more.end());
-  Classifier categories(mixed, category_label, 12, 24, o.seed);
+  Classifier categories(mixed, category_label, 12, 12, o.seed);
   std::vector<Labels> truth;
   for (const auto* s : tiles.samples) truth.push_back(category_label(*s));
   out["categories"] = score_json(categories.score(tiles.drawn, truth), categories.score(tiles.real, truth));
@@ -145,14 +145,14 @@ Result<Json> evaluate(const EvalOptions& o, const std::function<void(const std::
 
   if (!characters.samples.empty()) {
     say("the judge of attributes learns");
-    Classifier attributes(train_characters, attribute_labels, 60, 6, o.seed);
+    Classifier attributes(train_characters, attribute_labels, 60, 3, o.seed);
     truth.clear();
     for (const auto* s : characters.samples) truth.push_back(attribute_labels(*s));
     out["attributes"] = score_json(attributes.score(characters.drawn, truth), attributes.score(characters.real, truth));
   }
 
   say("the judge of captions learns");
-  Matcher matcher(mixed, 1000, o.seed);
+  Matcher matcher(mixed, 500, o.seed);
   out["retrieval_at_1_of_32"] = {{"drawn", matcher.recall(tiles.drawn, tiles.captions, 32)},
                                  {"real", matcher.recall(tiles.real, tiles.captions, 32)}};
   out["nearest_training_tile"] = {{"drawn", copy_json(nearest(tiles.drawn, train))},

@@ -28,7 +28,7 @@ std::string last_word(const std::string& text) {
   return at == std::string::npos ? text : text.substr(at + 1);
 }
 
-// Batches of training samples in random order, mirrored or not, and moved by up to two pixels.
+// Batches of training samples in random order, some of them mirrored.
 struct Shuffle {
   const std::vector<const Sample*>& samples;
   Random random;
@@ -39,17 +39,9 @@ struct Shuffle {
     for (const auto* s : out) tiles.push_back(&s->picture);
     input = judge_input(tiles);
     if (random.chance(0.5)) input = input.flip({3});
-    input = input.roll({int64_t(random.below(5)) - 2, int64_t(random.below(5)) - 2}, {2, 3});
     return out;
   }
 };
-
-constexpr double kRate = 2e-3;
-
-void slow_down(torch::optim::AdamW& adam, double done) {
-  for (auto& group : adam.param_groups())
-    static_cast<torch::optim::AdamWOptions&>(group.options()).lr(kRate * (1 - done));
-}
 
 }  // namespace
 
@@ -128,7 +120,7 @@ Classifier::Classifier(const std::vector<const Sample*>& train, Labels (*labels)
     for (auto& p : question.head->parameters()) parameters.push_back(p);
     questions_[q] = question;
   }
-  torch::optim::AdamW adam(parameters, torch::optim::AdamWOptions(kRate).weight_decay(0.02));
+  torch::optim::AdamW adam(parameters, torch::optim::AdamWOptions(2e-3).weight_decay(0.02));
   Shuffle shuffle{train, Random(seed)};
   int64_t steps = int64_t(train.size()) * epochs / kBatch + 1;
   trunk_->train();
@@ -146,7 +138,9 @@ Classifier::Classifier(const std::vector<const Sample*>& train, Labels (*labels)
       if (std::ranges::all_of(wanted, [](auto w) { return w < 0; })) continue;
       loss = loss + torch::nn::functional::cross_entropy(question.head(features), torch::tensor(wanted));
     }
-    slow_down(adam, double(step) / double(steps));
+    for (auto& group : adam.param_groups()) {
+      static_cast<torch::optim::AdamWOptions&>(group.options()).lr(2e-3 * (1 - double(step) / double(steps)));
+    }
     adam.zero_grad();
     loss.backward();
     adam.step();
@@ -190,7 +184,7 @@ Matcher::Matcher(const std::vector<const Sample*>& train, int steps, uint64_t se
   for (auto& p : words_->parameters()) parameters.push_back(p);
   for (auto& p : project_->parameters()) parameters.push_back(p);
   parameters.push_back(scale_);
-  torch::optim::AdamW adam(parameters, torch::optim::AdamWOptions(kRate).weight_decay(0.02));
+  torch::optim::AdamW adam(parameters, torch::optim::AdamWOptions(2e-3).weight_decay(0.02));
   Shuffle shuffle{train, Random(seed)};
   trunk_->train();
   for (int step = 0; step < steps; ++step) {
@@ -202,7 +196,6 @@ Matcher::Matcher(const std::vector<const Sample*>& train, int steps, uint64_t se
     auto own = torch::arange(kBatch);
     auto loss =
         torch::nn::functional::cross_entropy(scores, own) + torch::nn::functional::cross_entropy(scores.t(), own);
-    slow_down(adam, double(step) / steps);
     adam.zero_grad();
     loss.backward();
     adam.step();
