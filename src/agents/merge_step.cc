@@ -58,6 +58,7 @@ class Merge {
     if (mode != "push")
       return fail(Errc::invalid, fmt::format("merge.mode: '{}' is not known", mode), "it is push or github");
     SPARKY_ASSIGN(auto turn, lock_file(task().project / ".sparky" / "agents" / "merge.lock", true));
+    SPARKY_TRY(repository_.remove_stale_locks());
     SPARKY_TRY(finish_batch(repository_, task().project));
     SPARKY_ASSIGN(own_, read_candidate(repository_, own_.task));  // a batch may have rebased it
     SPARKY_TRY(merge_batch(repository_, own_));

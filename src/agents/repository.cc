@@ -106,6 +106,20 @@ Result<std::vector<Listed>> list_worktrees(const fs::path& top) {
   return out;
 }
 
+void remove_lock(const fs::path& path, Duration older_than) {
+  std::error_code ec;
+  auto changed = fs::last_write_time(path, ec);
+  if (!ec && fs::file_time_type::clock::now() - changed >= older_than) fs::remove(path, ec);
+}
+
+void remove_locks(const fs::path& below, Duration older_than) {
+  std::error_code ec;
+  std::vector<fs::path> found;
+  for (fs::recursive_directory_iterator it(below, ec), end; !ec && it != end; it.increment(ec))
+    if (it->path().extension() == ".lock") found.push_back(it->path());
+  for (auto& path : found) remove_lock(path, older_than);
+}
+
 }  // namespace
 
 std::string branch_name(std::string_view id, std::string_view name) {
@@ -230,10 +244,46 @@ Status Repository::add_worktree(const fs::path& path, const std::string& branch,
   return fetch_submodules(path);
 }
 
+Status Repository::remove_stale_locks(const fs::path& worktree, const std::string& branch) const {
+  SPARKY_ASSIGN(auto shared, git_directory());
+  auto top = git(worktree, {"rev-parse", "--show-toplevel"});
+  if (top && same_place(*top, worktree) && !same_place(worktree, top_)) {
+    SPARKY_ASSIGN(auto own, git(worktree, {"rev-parse", "--absolute-git-dir"}));
+    remove_locks(own, Duration(0));
+  }
+  remove_lock(shared / "refs" / "heads" / (branch + ".lock"), Duration(0));
+  return remove_stale_locks();
+}
+
+Status Repository::remove_stale_locks() const {
+  constexpr Duration held_longest(10'000);
+  SPARKY_ASSIGN(auto shared, git_directory());
+  for (auto* name : {"packed-refs.lock", "config.lock", "shallow.lock"}) remove_lock(shared / name, held_longest);
+  remove_locks(shared / "refs", held_longest);
+  return {};
+}
+
 Status Repository::back_on_branch(const fs::path& path, const std::string& branch) const {
-  SPARKY_ASSIGN(auto at, checked_out_at(branch));
-  if (at && same_place(*at, path)) return {};
-  if (auto done = try_git(path, {"rebase", "--abort"}); done && done->ok()) return {};
+  auto there = [&]() -> Result<bool> {
+    SPARKY_ASSIGN(auto at, checked_out_at(branch));
+    return at && same_place(*at, path);
+  };
+  SPARKY_ASSIGN(bool on_it, there());
+  if (on_it) return {};
+  (void)try_git(path, {"rebase", "--abort"});  // it can fail half, and say that it did not
+  SPARKY_ASSIGN(on_it, there());
+  if (on_it) return {};
+  SPARKY_ASSIGN(auto other, git(path, {"branch", "--show-current"}));
+  if (other.empty()) {
+    SPARKY_ASSIGN(auto head, git(path, {"rev-parse", "HEAD"}));
+    SPARKY_ASSIGN(bool builds_on_it, contains(head, branch));
+    if (builds_on_it)
+      SPARKY_TRY(git(path, {"checkout", "--quiet", "-B", branch}));
+    else
+      SPARKY_TRY(git(path, {"checkout", "--quiet", "--force", branch}));
+    (void)try_git(path, {"rebase", "--quit"});
+    return {};
+  }
   return fail(Errc::busy, fmt::format("{} is not on its branch {}", path.string(), branch),
               fmt::format("git -C '{}' switch {}", path.string(), branch));
 }

@@ -67,8 +67,14 @@ class Repository {
   // A worktree for a branch, made from `base` if the branch is new. The same call again takes up what is there.
   // Errc::busy: the branch is checked out elsewhere; exists: the path is taken by something else.
   Status add_worktree(const std::filesystem::path& path, const std::string& branch, const std::string& base) const;
-  // After add_worktree, and once its state is kept: undoes a rebase that was cut off. Errc::busy: it is elsewhere
-  // still.
+  // Before add_worktree: removes the lock files that a killed git left behind and that would stop every git after it:
+  // those in the worktree's own git directory and of its branch at once, for only one attempt at a time works there;
+  // those that any git in the repository takes for a moment only when they are older than ten seconds.
+  Status remove_stale_locks(const std::filesystem::path& worktree, const std::string& branch) const;
+  // The same without a worktree: only what any git takes for a moment.
+  Status remove_stale_locks() const;
+  // After add_worktree, and once its state is kept: undoes a rebase that was cut off, also half. Errc::busy: another
+  // branch is checked out there.
   Status back_on_branch(const std::filesystem::path& path, const std::string& branch) const;
   // A clean checkout of a commit, for checks; not on any branch.
   Status add_checkout(const std::filesystem::path& path, const std::string& commit) const;

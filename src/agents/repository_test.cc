@@ -81,7 +81,37 @@ TEST_F(RepositoryTest, AWorktreeThatWasCutOffInMidRebaseIsTakenUpOnItsBranch) {
   EXPECT_EQ(git(tree, {"rev-parse", "ws/WS-05"}), head);
   EXPECT_EQ(git(tree, {"symbolic-ref", "--short", "HEAD"}), git(tree, {"name-rev", "--name-only", "HEAD"}));
   git(tree, {"checkout", "-q", "--detach"});
-  EXPECT_TRUE(repo->back_on_branch(tree, "ws/WS-05").error().is(Errc::busy));
+  commit(tree, "b.txt", "on no branch");
+  ASSERT_TRUE(repo->back_on_branch(tree, "ws/WS-05"));
+  EXPECT_EQ(git(tree, {"log", "-1", "--format=%s", "ws/WS-05"}), "change b.txt") << "it builds on the branch";
+  git(tree, {"checkout", "-q", "-b", "elsewhere"});
+  EXPECT_TRUE(repo->back_on_branch(tree, "ws/WS-05").error().is(Errc::busy)) << "somebody put it there";
+}
+
+TEST_F(RepositoryTest, LocksOfAKilledGitAreRemoved) {
+  ASSERT_TRUE(repo->add_worktree(tree, "ws/WS-05", "main"));
+  commit(tree, "a.txt", "theirs\n");
+  auto head = git(tree, {"rev-parse", "HEAD"});
+  commit(main_dir, "a.txt", "ours\n");
+  EXPECT_FALSE(run_program({"git", "rebase", "-q", "main"}, {.cwd = tree})->ok()) << "a conflict";
+  // Killed while the rebase ended; then its undoing fails half, and git says that it went well.
+  auto shared = main_dir / ".git", own = shared / "worktrees" / "WS-05";
+  write(shared / "refs" / "heads" / "ws" / "WS-05.lock", "");
+  EXPECT_TRUE(run_program({"git", "rebase", "--abort"}, {.cwd = tree})->ok());
+  for (auto path : {own / "index.lock", own / "HEAD.lock", shared / "index.lock", shared / "packed-refs.lock",
+                    shared / "refs" / "heads" / "main.lock"})
+    write(path, "");
+  fs::last_write_time(shared / "packed-refs.lock", fs::file_time_type::clock::now() - std::chrono::minutes(1));
+
+  ASSERT_TRUE(repo->remove_stale_locks(tree, "ws/WS-05"));
+  EXPECT_FALSE(fs::exists(shared / "packed-refs.lock")) << "nobody holds it for a minute";
+  EXPECT_TRUE(fs::exists(shared / "refs" / "heads" / "main.lock")) << "somebody may just be writing it";
+  EXPECT_TRUE(fs::exists(shared / "index.lock")) << "a commit may wait for its message in the main checkout";
+  auto back = repo->back_on_branch(tree, "ws/WS-05");
+  ASSERT_TRUE(back) << back.error().text();
+  EXPECT_EQ(git(tree, {"branch", "--show-current"}), "ws/WS-05");
+  EXPECT_EQ(git(tree, {"rev-parse", "HEAD"}), head);
+  commit(tree, "b.txt", "it goes on");
 }
 
 TEST_F(RepositoryTest, KeepTakesEverythingAndChangesNothing) {

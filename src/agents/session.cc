@@ -118,6 +118,7 @@ class Session {
     bool fresh = !fs::exists(task_.worktree());
     auto ignored = task_.project / ".sparky" / ".gitignore";  // worktrees in a person's checkout are not his files
     if (!fs::exists(ignored)) SPARKY_TRY(write_file_atomic(ignored, "*\n", {.sync = false}));
+    SPARKY_TRY(repository_->remove_stale_locks(task_.worktree(), task_.branch()));
     SPARKY_TRY(repository_->add_worktree(task_.worktree(), task_.branch(), target_.head));
     if (!fresh) SPARKY_TRY(keep("found-by-" + task_.attempt));  // what a killed attempt left
     SPARKY_TRY(repository_->back_on_branch(task_.worktree(), task_.branch()));
