@@ -12,6 +12,7 @@
 #include <chrono>
 #include <map>
 
+#include "base/spawn.h"
 #include "base/text.h"
 #include "base/time.h"
 
@@ -43,27 +44,16 @@ Result<std::unique_ptr<Child>> Child::start(const ChildSpec& spec) {
   if (::pipe2(out, O_CLOEXEC) != 0) return fail_errno(errno, "cannot make a pipe");
   Fd out_read(out[0]), out_write(out[1]);
   posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
+  OwnGroup group;
   posix_spawn_file_actions_init(&actions);
-  posix_spawnattr_init(&attributes);
   posix_spawn_file_actions_adddup2(&actions, in_read.get(), 0);
   posix_spawn_file_actions_adddup2(&actions, out_write.get(), 1);
   if (spec.errors_too) posix_spawn_file_actions_adddup2(&actions, out_write.get(), 2);
   posix_spawn_file_actions_addchdir_np(&actions, spec.cwd.c_str());
-  sigset_t none, usual;
-  sigemptyset(&none);
-  sigfillset(&usual);
-  sigdelset(&usual, SIGKILL);
-  sigdelset(&usual, SIGSTOP);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &usual);
   std::unique_ptr<Child> child(new Child);
-  int error = ::posix_spawnp(&child->pid_, spec.argv[0].c_str(), &actions, &attributes, pointers(spec.argv).data(),
+  int error = ::posix_spawnp(&child->pid_, spec.argv[0].c_str(), &actions, group.get(), pointers(spec.argv).data(),
                              pointers(spec.environment).data());
   posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
   if (error) {
     child->pid_ = 0;
     return fail_errno(error, fmt::format("cannot start {}", spec.argv[0]));

@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "base/files.h"
+#include "base/spawn.h"
 #include "base/text.h"
 
 namespace sparky {
@@ -84,29 +85,18 @@ Status converse(Pipe& in, Pipe& out, Pipe& err, Finished& result, const RunOptio
 
 Result<pid_t> spawn(const std::vector<std::string>& argv, const RunOptions& options, Pipe& in, Pipe& out, Pipe& err) {
   posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
+  OwnGroup group;
   posix_spawn_file_actions_init(&actions);
-  posix_spawnattr_init(&attributes);
   posix_spawn_file_actions_adddup2(&actions, in.read.get(), 0);
   posix_spawn_file_actions_adddup2(&actions, out.write.get(), 1);
   if (!options.pass_errors) posix_spawn_file_actions_adddup2(&actions, err.write.get(), 2);
   if (!options.cwd.empty()) posix_spawn_file_actions_addchdir_np(&actions, options.cwd.c_str());
-  sigset_t none, usual;
-  sigemptyset(&none);
-  sigfillset(&usual);  // back to the default, except what cannot be set
-  sigdelset(&usual, SIGKILL);
-  sigdelset(&usual, SIGSTOP);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &usual);
   auto words = argv;
   auto environment = merged_environment(options.env);
   pid_t pid = 0;
   int error =
-      posix_spawnp(&pid, words[0].c_str(), &actions, &attributes, pointers(words).data(), pointers(environment).data());
+      posix_spawnp(&pid, words[0].c_str(), &actions, group.get(), pointers(words).data(), pointers(environment).data());
   posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
   if (error) return fail_errno(error, fmt::format("cannot run {}", argv[0]));
   return pid;
 }

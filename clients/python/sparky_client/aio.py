@@ -24,17 +24,6 @@ class AsyncClient(Requests):
         self._socket: Optional[zmq.asyncio.Socket] = None
         self._lock = asyncio.Lock()
 
-    def _open(self, kind: int, address: str) -> zmq.asyncio.Socket:
-        socket = self._context.socket(kind)
-        socket.setsockopt(zmq.LINGER, 0)
-        if self.keys:
-            self.keys.use(socket)
-        if kind == zmq.SUB:
-            socket.setsockopt(zmq.RCVHWM, 0)
-            socket.setsockopt(zmq.SUBSCRIBE, b"")
-        socket.connect(address)
-        return socket
-
     async def __aenter__(self) -> "AsyncClient":
         return self
 

@@ -33,17 +33,6 @@ class Client(Requests):
             self._socket = None
         self._context.destroy(0)  # also the sockets of loops over events that were left
 
-    def _open(self, kind: int, address: str) -> zmq.Socket:
-        socket = self._context.socket(kind)
-        socket.setsockopt(zmq.LINGER, 0)
-        if self.keys:
-            self.keys.use(socket)
-        if kind == zmq.SUB:
-            socket.setsockopt(zmq.RCVHWM, 0)
-            socket.setsockopt(zmq.SUBSCRIBE, b"")
-        socket.connect(address)
-        return socket
-
     def _ask(self, type_: str, values: dict[str, Any], parse: Callable[[dict[str, Any]], Any]) -> Any:
         if self._socket is None:
             self._socket = self._open(zmq.REQ, self.req_address)

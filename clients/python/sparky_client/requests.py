@@ -4,11 +4,25 @@ from __future__ import annotations
 import uuid
 from typing import Any, Callable, Optional, Sequence
 
+import zmq
+
 from .messages import JobAccepted, JobResult, JobState, Model, StatusInfo, read
 
 
 class Requests:
     """`_ask(type, values, parse)` sends one request and gives parse(reply), or in AsyncClient an awaitable of it."""
+
+    def _open(self, kind: int, address: str) -> Any:
+        """A socket of this client's context, with its keys; one that subscribes takes everything."""
+        socket = self._context.socket(kind)
+        socket.setsockopt(zmq.LINGER, 0)
+        if self.keys:
+            self.keys.use(socket)
+        if kind == zmq.SUB:
+            socket.setsockopt(zmq.RCVHWM, 0)
+            socket.setsockopt(zmq.SUBSCRIBE, b"")
+        socket.connect(address)
+        return socket
 
     def _ask(self, type_: str, values: dict[str, Any], parse: Callable[[dict[str, Any]], Any]) -> Any:
         raise NotImplementedError
