@@ -66,6 +66,35 @@ class Keys(unittest.TestCase):
                         again.ask("retry_job", id="nobody", key="k5")
 
 
+class Line(unittest.TestCase):
+    def test_jobs_that_wait_are_moved_and_their_order_outlives_a_crash(self):
+        def line(client):
+            jobs = [j for j in client.ask("list_jobs")["jobs"] if j["state"] == "queued"]
+            return [j["id"] for j in sorted(jobs, key=lambda j: j["position"])]
+
+        with Daemon(SPARKY) as daemon, Worker(daemon, leases=1), daemon.client() as client:
+            client.ask("pause_queue", paused=True)
+            for name in "abc":
+                client.ask("submit_job", id=name, kind="exec", request={"command": f"echo {name} >> order"})
+            client.ask("move_job", id="c")
+            client.ask("move_job", id="a", last=True)
+            self.assertEqual(line(client), ["c", "b", "a"])
+            daemon.run("job", "move", "b", "--before", "c")
+            self.assertEqual(line(client), ["b", "c", "a"])
+            for wrong, message in (({"id": "x"}, "no job 'x'"), ({"id": "a", "before": "b", "last": True}, "exclude")):
+                with self.assertRaisesRegex(Exception, message):
+                    client.ask("move_job", **wrong)
+            daemon.kill()
+            daemon.start()
+            with daemon.client() as again:
+                self.assertEqual(line(again), ["b", "c", "a"])
+                again.ask("pause_queue", paused=False)
+                until(lambda: len(again.ask("list_jobs", state="completed")["jobs"]) == 3, "all are done")
+                with self.assertRaisesRegex(Exception, "is completed"):
+                    again.ask("move_job", id="a")
+            self.assertEqual((daemon.project / "order").read_text().split(), ["b", "c", "a"])
+
+
 class Serve(unittest.TestCase):
     def test_a_second_daemon_is_refused_and_leaves_the_first_ones_words_alone(self):
         with Daemon(SPARKY) as daemon:

@@ -1,5 +1,6 @@
 // sparky gallery, models: what has been drawn, and what there is to draw with.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -7,6 +8,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "cli/await_job.h"
 #include "cli/cli.h"
 #include "cli/door.h"
 #include "pixel/files.h"
@@ -165,13 +167,41 @@ int list_models(const Context& context) {
   return done;
 }
 
+// Into a worker's memory, or out of it: a job, which this waits for.
+int hold_model(const Context& context, const std::string& kind, const std::string& model) {
+  auto client = connect(context);
+  if (!client) return report(client.error());
+  auto id = submit_job(*client, {.kind = kind, .model = model});
+  if (!id) return report(id.error());
+  auto job = await_job(*client, *id, ::isatty(STDERR_FILENO) && !context.json, [] { return false; });
+  if (!job) return report(job.error());
+  if (context.json)
+    fmt::print("{}\n", json_text(job->value("result", Json::object())));
+  else
+    fmt::print("{} is {} by {}\n", model, kind == "load" ? "held in memory" : "let go of",
+               printable(job->value("worker", "the worker")));
+  return done;
+}
+
 }  // namespace
 
 void add_gallery_commands(CLI::App& app, Context& context) {
   add_gallery(app, context);
   auto* models = app.add_subcommand("models", "Models and LoRAs: size, hash, last use; with --json their cards too");
-  models->footer("Example:\n  SPARKY_MODELS=~/models sparky models");
-  models->callback([&context] { context.exit = list_models(context); });
+  models->footer("Example:\n  SPARKY_MODELS=~/models sparky models\n  sparky models load sprite-32");
+  models->require_subcommand(0, 1);
+  models->callback([&context, models] {
+    if (models->get_subcommands().empty()) context.exit = list_models(context);
+  });
+  auto hold = [&](const char* kind, const char* help) {
+    auto name = std::make_shared<std::string>();
+    auto* sub = models->add_subcommand(kind, help);
+    sub->add_option("MODEL", *name, "its name, as `sparky models` lists it")->required();
+    sub->callback([&context, name, kind] { context.exit = hold_model(context, kind, *name); });
+  };
+  hold("load", "Load a model into a worker's memory, so that the next picture does not wait for it");
+  hold("unload",
+       "Free the memory that a model takes in a worker; a worker without jobs frees it after serve.worker_idle");
 }
 
 }  // namespace sparky::cli

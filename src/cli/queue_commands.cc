@@ -17,6 +17,8 @@ struct QueueOptions {
   std::string id, state, command, kind = "exec", model, priority = "normal", request, timeout;
   std::vector<std::string> ids, after;
   uint32_t retries = 0;
+  std::string before;
+  bool last = false;
 };
 
 std::string text_of(const Json& json, const char* field) {
@@ -129,7 +131,7 @@ int submit(const Context& context, const QueueOptions& o) {
 }
 
 void add_job(CLI::App& app, Context& context, const std::shared_ptr<QueueOptions>& o) {
-  auto* job = app.add_subcommand("job", "One job of the queue: submit, show, cancel, retry, clear");
+  auto* job = app.add_subcommand("job", "One job of the queue: submit, show, cancel, retry, move, clear");
   job->require_subcommand(1);
   auto* sub = job->add_subcommand("submit", "Put a job into the queue; prints its id");
   sub->add_option("COMMAND", o->command, "for jobs of kind exec: the shell command");
@@ -153,6 +155,15 @@ void add_job(CLI::App& app, Context& context, const std::shared_ptr<QueueOptions
   retry->add_option("ID", o->id, "the job's id")->required();
   retry->callback(
       [&context, o] { context.exit = operate(context, wire::RetryJob{o->id}, o->id + " is queued again"); });
+  auto* move =
+      job->add_subcommand("move", "Give a job that waits another place in the line; the front, if none is named");
+  move->add_option("ID", o->id, "the job's id")->required();
+  auto* before = move->add_option("--before", o->before, "the job that waits which it shall precede")->type_name("ID");
+  move->add_flag("--last", o->last, "behind all that wait")->excludes(before);
+  move->footer("Example:\n  sparky job move knight-7\n  sparky job move knight-7 --before dragon-2");
+  move->callback([&context, o] {
+    context.exit = operate(context, wire::MoveJob{o->id, o->before, o->last}, o->id + " has its new place");
+  });
   auto* clear = job->add_subcommand("clear", "Forget jobs that have ended");
   clear->add_option("ID", o->ids, "which (default: all that have ended)");
   clear->callback([&context, o] { context.exit = operate(context, wire::ClearJobs{o->ids}, "cleared"); });

@@ -211,6 +211,9 @@ int work_here(const Context& context, const WorkerOptions& given) {
   if (generates && given.command.empty() && options.models.empty())
     return report({Errc::unavailable, "nothing here can generate: there is no model, or no sparky-sprite",
                    "`sparky generate` says what is missing; --command gives a program of your own"});
+  if (generates && given.command.empty())
+    for (auto kind : {"load", "unload"})
+      if (std::ranges::find(options.kinds, kind) == options.kinds.end()) options.kinds.emplace_back(kind);
   if (!given.idle.empty()) {
     auto idle = parse_duration(given.idle);
     if (!idle) return report(idle.error());
@@ -222,7 +225,9 @@ int work_here(const Context& context, const WorkerOptions& given) {
   options.unsettled = fs::current_path() / "sparky-unsettled";
   options.log = [](std::string_view line) { fmt::print(stderr, "worker: {}\n", printable(line)); };
   for (int s : {SIGTERM, SIGINT, SIGHUP}) ::signal(s, [](int) { worker_stop = true; });
-  auto ended = wire::work(options, worker_function(given.command), worker_stop);
+  auto functions = worker_functions(given.command);
+  if (generates && given.command.empty()) options.loaded = functions.loaded;
+  auto ended = wire::work(options, functions.job, worker_stop);
   return ended ? done : report(ended.error());
 }
 

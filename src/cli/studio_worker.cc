@@ -49,6 +49,10 @@ Result<wire::Made> studio_job(studio::SpriteStudio& sprites, const wire::Lease& 
       job.preview(fmt::format("preview-{}.png", picture + 1), std::move(png), step);
     };
     made = sprites.generate(request, lease.job, output.path(), progress, preview, cancelled);
+  } else if (lease.kind == "load") {
+    made = sprites.load(lease.model, progress, cancelled);
+  } else if (lease.kind == "unload") {
+    made = sprites.unload(lease.model, cancelled);
   } else {
     auto function = studio::job_functions().find(lease.kind);
     if (function == studio::job_functions().end())
@@ -64,13 +68,16 @@ Result<wire::Made> studio_job(studio::SpriteStudio& sprites, const wire::Lease& 
 
 }  // namespace
 
-wire::JobFunction worker_function(const std::string& command) {
+WorkerFunctions worker_functions(const std::string& command) {
   auto sprites = std::make_shared<studio::SpriteStudio>();
-  return [exec = conductor::exec_function(command), by_command = !command.empty(), sprites](
-             const wire::Lease& lease, wire::JobHandle& job) -> Result<wire::Made> {
+  WorkerFunctions functions;
+  functions.loaded = [sprites] { return sprites->loaded(); };
+  functions.job = [exec = conductor::exec_function(command), by_command = !command.empty(), sprites](
+                      const wire::Lease& lease, wire::JobHandle& job) -> Result<wire::Made> {
     if (by_command || lease.kind == "exec") return exec(lease, job);
     return studio_job(*sprites, lease, job);
   };
+  return functions;
 }
 
 std::vector<wire::Model> installed_models() {
@@ -94,14 +101,16 @@ std::vector<conductor::WorkerProgram> worker_programs(const fs::path& project, D
   };
   std::vector<conductor::WorkerProgram> programs;
   if (studio::find_sprite_program()) {
-    conductor::WorkerProgram sprite{.name = "sprite", .kinds = {"generate"}, .argv = with({"generate"}, 1)};
+    conductor::WorkerProgram sprite{.name = "sprite", .kinds = {"generate", "load", "unload"}};
+    sprite.argv = with(sprite.kinds, 1);
     sprite.models = [] {
       std::vector<std::string> names;
       for (auto& model : installed_models())
         if (model.model_type == "checkpoint") names.push_back(model.name);
       return names;
     };
-    sprite.check = [](std::string_view, const Json& request) -> Status {
+    sprite.check = [](std::string_view kind, const Json& request) -> Status {
+      if (kind != "generate") return {};
       SPARKY_TRY(studio::parse_generate(request, ""));
       return {};
     };

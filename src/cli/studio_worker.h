@@ -1,5 +1,5 @@
 // What `sparky worker` can do by itself, and which workers the daemon starts for it: pictures from the model
-// (generate), the studio's work on pictures (studio/jobs.h), and commands (exec).
+// (generate, and load and unload of models), the studio's work on pictures (studio/jobs.h), and commands (exec).
 #pragma once
 #include <filesystem>
 #include <string>
@@ -11,8 +11,12 @@
 
 namespace sparky::cli {
 
+struct WorkerFunctions {
+  wire::JobFunction job;
+  std::function<std::vector<std::string>()> loaded;  // models in memory now
+};
 // Carries out a job by its kind; `command`, if not empty, carries out all of them (conductor/exec_worker.h).
-wire::JobFunction worker_function(const std::string& command);
+WorkerFunctions worker_functions(const std::string& command);
 
 // The models installed here, by name, as list_models tells them.
 std::vector<wire::Model> installed_models();

@@ -20,8 +20,10 @@ struct Surroundings {
   std::vector<std::string> facts;                    // of this machine, for `requires`
   std::function<Json()> inspect;                     // the daemon's own figures; may be empty
   std::function<std::vector<wire::Model>()> models;  // what generate can ask for; may be empty
-  wire::Document addresses;                          // of its sockets
-  std::vector<WorkerProgram> programs;               // that workers can be started of
+  // Models in a worker's memory, if it says so; may be empty.
+  std::function<std::optional<std::vector<std::string>>(const std::string& worker)> loaded;
+  wire::Document addresses;             // of its sockets
+  std::vector<WorkerProgram> programs;  // that workers can be started of
   Time started{};
 };
 

@@ -212,7 +212,11 @@ struct Look {
   }
   Answer operator()(const wire::ListWorkers&) {
     Json workers = Json::array();
-    for (auto& [id, worker] : state.workers) workers.push_back(engine::describe(state, worker));
+    for (auto& [id, worker] : state.workers) {
+      workers.push_back(engine::describe(state, worker));
+      auto loaded = desk.around_.loaded ? desk.around_.loaded(worker.spec.name) : std::nullopt;
+      if (loaded) workers.back()["loaded"] = *loaded;
+    }
     return wire::WorkerList{wire::document(std::move(workers))};
   }
   Answer operator()(const wire::Inspect&) {

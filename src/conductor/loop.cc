@@ -91,11 +91,12 @@ Result<std::unique_ptr<Loop>> Loop::open(Options options) {
   loop->aside_.emplace(loop->ledger_->project(), o.studio);
   SPARKY_TRY(loop->open_sockets());
   Surroundings around{.facts = o.facts, .models = o.models, .programs = o.programs, .started = loop->clock_.now()};
-  around.inspect = [l = loop.get(), host = HostLoad()]() mutable {
+  around.inspect = [l = loop.get(), host = std::make_shared<HostLoad>()] {
     auto all = l->inspect();
-    all["host"] = host.now();
+    all["host"] = host->now();
     return all;
   };
+  around.loaded = [l = loop.get()](const std::string& worker) { return l->workers_->loaded(worker); };
   Json addresses = Json::object();
   for (auto& [name, address] : loop->addresses()) {
     if (!addresses.contains(name)) addresses[name] = address;

@@ -202,6 +202,11 @@ struct Order {
   Result<Ordered> operator()(const wire::Cancel& r) { return just(engine::CancelJob{r.job_id, who}); }
   Result<Ordered> operator()(const wire::RetryJob& r) { return just(engine::RetryJob{r.id}); }
   Result<Ordered> operator()(const wire::ClearJobs& r) { return just(engine::ClearJobs{r.ids}); }
+  Result<Ordered> operator()(const wire::MoveJob& r) {
+    if (!r.before.empty() && r.last)
+      return fail(Errc::invalid, "'before' and 'last' exclude each other", "give one of them, or none for the front");
+    return just(engine::MoveJob{r.id, r.before, r.last, who});
+  }
   Result<Ordered> operator()(const wire::PauseQueue& r) { return just(engine::PauseQueue{r.paused, who}); }
   // Who asks copies their records first: Ledger::copy_records().
   Result<Ordered> operator()(const wire::Prune& r) {

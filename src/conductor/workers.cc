@@ -97,6 +97,7 @@ void Workers::take(const wire::WorkerHello& m, Route route) {
 
 // Compares what it holds with what it should hold: a lease or a cancel may have been lost with a connection.
 void Workers::take(const wire::WorkerBeat& m, Peer& peer) {
+  if (m.loaded) peer.loaded = m.loaded;
   auto& state = ledger_.state();
   for (auto& [id, worker] : state.workers) {
     if (worker.spec.name != m.name) continue;
@@ -222,6 +223,11 @@ void Workers::job_ended(engine::JobId job) {
   if (it == telling_.end()) return;
   if (it->second.waiting) tell_(*it->second.waiting);
   telling_.erase(it);
+}
+
+std::optional<std::vector<std::string>> Workers::loaded(const std::string& worker) const {
+  auto peer = peers_.find(worker);
+  return peer == peers_.end() ? std::nullopt : peer->second.loaded;
 }
 
 const engine::Attempt* Workers::live(engine::AttemptId id, const std::string& name) const {

@@ -34,13 +34,16 @@ class Workers {
 
   void lease(const engine::Attempt& attempt);
   void cancel(const engine::Attempt& attempt);
+  // Models in a worker's memory, if it says so.
+  std::optional<std::vector<std::string>> loaded(const std::string& worker) const;
   void job_ended(engine::JobId job);  // its last progress goes out before its end is told
 
  private:
   struct Peer {
     Route route;
     Clock::time_point heard;
-    bool joined = false;  // the engine has it
+    bool joined = false;                             // the engine has it
+    std::optional<std::vector<std::string>> loaded;  // models in its memory, by its last beat that said so
   };
   struct Telling {  // of one job
     Clock::time_point sent{};

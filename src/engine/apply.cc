@@ -320,6 +320,15 @@ class Applier {
       s.jobs.erase(id);
     }
   }
+  void operator()(const JobsRanked& e) {
+    for (size_t i = 0; i < std::min(e.jobs.size(), e.ranks.size()); ++i) {
+      auto* job = find(s.jobs, e.jobs[i]);
+      if (!job) continue;
+      dequeue(s, *job);
+      job->rank = e.ranks[i];
+      enqueue(s, *job);
+    }
+  }
   void operator()(const QueuePaused& e) { s.queue_paused = e.paused; }
   void operator()(const WorkerJoined& e) {
     s.next_worker = std::max(s.next_worker, e.worker + 1);

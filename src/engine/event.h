@@ -239,6 +239,14 @@ struct WorkerLeft {
   SPARKY_FIELDS(worker, note)
 };
 
+// Queued jobs that go at another place in the line from now on; see Job::rank.
+struct JobsRanked {
+  std::vector<JobId> jobs;
+  std::vector<int64_t> ranks;  // as many
+  std::string who;
+  SPARKY_FIELDS(jobs, ranks, who)
+};
+
 // --- requests ---
 // A request that came with an idempotency key was done: the same key again gets the same reply, and nothing is done.
 struct RequestKept {
@@ -253,7 +261,7 @@ using EventBody = std::variant<RunCreated, PlanUpdated, OptionsSet, HaltSet, Run
                                NodeStaged, NodeReset, CriterionJudged, DecisionOpened, DecisionClosed, EscalationOpened,
                                EscalationClosed, AttemptAssigned, LeaseGranted, AttemptStarted, AttemptProgressed,
                                AttemptCancelling, AttemptRecalling, AttemptRecalled, AttemptEnded, JobSubmitted,
-                               JobStaged, JobsCleared, QueuePaused, WorkerJoined, WorkerLeft, RequestKept>;
+                               JobStaged, JobsCleared, QueuePaused, WorkerJoined, WorkerLeft, RequestKept, JobsRanked>;
 
 struct Event {
   Time at{};  // the engine's time: never before the event that came before it

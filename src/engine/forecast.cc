@@ -144,17 +144,6 @@ std::optional<Time> eta(const State& state, const Run& run, NodeId node, Time no
   return when(forecast(state, run, now).finish[node], now);
 }
 
-// The jobs that wait, in the order in which they go.
-static std::vector<JobId> waiting(const State& state) {
-  std::vector<std::pair<int64_t, JobId>> ranked;
-  for (auto& [id, job] : state.jobs)
-    if (job.state == JobState::queued) ranked.emplace_back(job.rank, id);
-  std::ranges::sort(ranked);
-  std::vector<JobId> ids;
-  for (auto& [rank, id] : ranked) ids.push_back(id);
-  return ids;
-}
-
 Line line(const State& state) {
   // Of each kind: what is ahead, how many work on it, and what a job takes that was never measured itself.
   struct Kind {
@@ -173,7 +162,7 @@ Line line(const State& state) {
     if (auto& kind = kinds[job.spec.kind]; job.state == JobState::running)
       kind.ahead_ms += mean_ms(job.spec).value_or(kind.usual_ms) / 2;
   Line out;
-  for (auto id : waiting(state)) {
+  for (auto id : line_of(state)) {
     auto& spec = state.jobs.at(id).spec;
     auto& kind = kinds[spec.kind];
     auto own = mean_ms(spec);

@@ -111,6 +111,13 @@ struct RetryJob {
 struct ClearJobs {               // forget jobs that have ended
   std::vector<std::string> ids;  // empty: all that have ended
 };
+// A queued job goes before another queued one, before all, or behind all. Its priority stays what it is.
+struct MoveJob {
+  std::string id;
+  std::string before;  // empty: before all, or behind all
+  bool last = false;   // behind all
+  std::string who;
+};
 struct PauseQueue {
   bool paused = true;
   std::string who;
@@ -132,10 +139,10 @@ struct KeepReply {
 
 struct Tick {};  // time has passed: Engine::next_wakeup() has come
 
-using Input =
-    std::variant<CreateRun, UpdatePlan, SetOptions, Pause, CancelRun, Resume, ArchiveRun, CancelNode, Retry, Skip,
-                 Decide, CloseEscalation, SetSlots, ReportStarted, ReportProgress, ReportEnded, ReportRecalled,
-                 SubmitJob, CancelJob, RetryJob, ClearJobs, PauseQueue, WorkerJoin, WorkerLeave, KeepReply, Tick>;
+using Input = std::variant<CreateRun, UpdatePlan, SetOptions, Pause, CancelRun, Resume, ArchiveRun, CancelNode, Retry,
+                           Skip, Decide, CloseEscalation, SetSlots, ReportStarted, ReportProgress, ReportEnded,
+                           ReportRecalled, SubmitJob, CancelJob, RetryJob, ClearJobs, MoveJob, PauseQueue, WorkerJoin,
+                           WorkerLeave, KeepReply, Tick>;
 
 // An input that was accepted. A refusal is an Error whose `help` says what to do next.
 struct Reply {

@@ -109,6 +109,46 @@ Result<Reply> Step::operator()(const ClearJobs& input) {
   return Reply{.notes = {std::to_string(clear.size()) + " jobs cleared"}};
 }
 
+Result<Reply> Step::operator()(const MoveJob& input) {
+  auto* job = s.job(input.id);
+  if (!job) return fail(Errc::not_found, "there is no job '" + input.id + "'", "sparky jobs lists them");
+  if (job->state != JobState::queued)
+    return fail(Errc::invalid, "job '" + input.id + "' is " + std::string(name(job->state)),
+                "only jobs that wait have a place in the line");
+  if (input.before == input.id) return Reply{.job = job->id, .job_id = input.id};
+  auto line = line_of(s);
+  std::erase(line, job->id);
+  auto at_place = input.last ? line.end() : line.begin();
+  if (!input.before.empty()) {
+    auto* before = s.job(input.before);
+    if (!before) return fail(Errc::not_found, "there is no job '" + input.before + "'", "sparky jobs lists them");
+    at_place = std::ranges::find(line, before->id);
+    if (at_place == line.end())
+      return fail(Errc::invalid, "job '" + input.before + "' is " + std::string(name(before->state)),
+                  "name one that waits");
+  }
+  JobsRanked moved{.who = input.who};
+  auto rank = [&](JobId id) { return s.jobs.at(id).rank; };
+  auto place = [&](JobId id, int64_t at_rank) {
+    moved.jobs.push_back(id);
+    moved.ranks.push_back(at_rank);
+  };
+  // In the middle of its neighbours. Where they stand too close, those behind move on by as little as is needed. In
+  // front of all it is so far ahead that no worker prefers another for the model that it has loaded.
+  int64_t last = at_place == line.begin() ? INT64_MIN : rank(*(at_place - 1));
+  if (line.empty()) return Reply{.job = job->id, .job_id = input.id};
+  if (at_place == line.begin())
+    place(job->id, rank(*at_place) - same_model_ms - 1);
+  else if (at_place == line.end())
+    place(job->id, last + 1);
+  else
+    place(job->id, last + std::max<int64_t>(1, (rank(*at_place) - last) / 2));
+  for (last = moved.ranks[0]; at_place != line.end() && rank(*at_place) <= last; ++at_place) place(*at_place, ++last);
+  auto id = job->id;
+  emit(std::move(moved));
+  return Reply{.job = id, .job_id = input.id};
+}
+
 Result<Reply> Step::operator()(const PauseQueue& input) {
   if (s.queue_paused != input.paused) emit(QueuePaused{input.paused, input.who});
   return Reply{};

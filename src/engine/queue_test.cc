@@ -152,6 +152,48 @@ TEST(Queue, RetriesTimeoutsAndDependencies) {
   EXPECT_EQ(b.job("b").note, "it waits for job 'a', which is failed");
 }
 
+TEST(Queue, AJobThatWaitsGoesToAnotherPlace) {
+  Bench b;
+  for (auto id : {"a", "b", "c", "d"}) b.submit(id);  // all in the same millisecond
+  auto line = [&] {
+    std::map<size_t, std::string> by_place;
+    for (auto& [id, place] : engine::line(b.engine.state()))
+      by_place[place.position] = b.engine.state().jobs.at(id).spec.id;
+    std::string out;
+    for (auto& [position, id] : by_place) out += id;
+    return out;
+  };
+  ASSERT_EQ(line(), "abcd");
+  ASSERT_TRUE(b.in(MoveJob{.id = "d"}));
+  EXPECT_EQ(line(), "dabc");
+  ASSERT_TRUE(b.in(MoveJob{.id = "d", .before = "b"}));
+  EXPECT_EQ(line(), "adbc");
+  ASSERT_TRUE(b.in(MoveJob{.id = "a", .last = true}));
+  EXPECT_EQ(line(), "dbca");
+  ASSERT_TRUE(b.in(MoveJob{.id = "a", .before = "c"}));
+  EXPECT_EQ(line(), "dbac");
+  ASSERT_TRUE(b.in(MoveJob{.id = "b", .before = "d"}));
+  EXPECT_EQ(line(), "bdac");
+  ASSERT_TRUE(b.in(MoveJob{.id = "c", .before = "c"}));
+  EXPECT_EQ(line(), "bdac");
+  EXPECT_FALSE(b.in(MoveJob{.id = "x"}));
+  EXPECT_FALSE(b.in(MoveJob{.id = "a", .before = "x"}));
+  EXPECT_EQ(b.order(), "b d a c ");
+  auto ended = b.in(MoveJob{.id = "a"});
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().message, "job 'a' is completed");
+}
+
+TEST(Queue, TheFrontOfTheLineGoesBeforeTheModelThatIsLoaded) {
+  Bench b;
+  for (auto [id, model] : {std::pair{"a1", "a"}, {"a2", "a"}, {"b1", "b"}}) b.submit(id, JobPriority::normal, model);
+  b.join("w");
+  ASSERT_EQ(b.job("a1").state, JobState::running);
+  ASSERT_TRUE(b.in(MoveJob{.id = "b1"}));
+  b.end("a1");
+  EXPECT_EQ(b.job("b1").state, JobState::running);
+}
+
 TEST(Queue, EachPlaceInTheLineHasItsTime) {
   Bench b;
   b.submit("j", JobPriority::normal, "m");

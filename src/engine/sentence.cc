@@ -125,6 +125,11 @@ class Sentence {
                ? ""
                : "job " + job->second.spec.id + " is " + std::string(name(e.state)) + with(": ", e.note);
   }
+  std::string operator()(const JobsRanked& e) const {
+    auto job = e.jobs.empty() ? s.jobs.end() : s.jobs.find(e.jobs[0]);
+    return job == s.jobs.end() ? ""
+                               : "job " + job->second.spec.id + " has another place in the line" + with(", by ", e.who);
+  }
   std::string operator()(const QueuePaused& e) const {
     return std::string("the queue ") + (e.paused ? "is paused" : "goes on") + with(" by ", e.who);
   }

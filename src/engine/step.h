@@ -45,6 +45,7 @@ class Step {
   Result<Reply> operator()(const CancelJob&);
   Result<Reply> operator()(const RetryJob&);
   Result<Reply> operator()(const ClearJobs&);
+  Result<Reply> operator()(const MoveJob&);
   Result<Reply> operator()(const PauseQueue&);
   Result<Reply> operator()(const KeepReply&);
   Result<Reply> operator()(const WorkerJoin&);

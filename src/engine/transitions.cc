@@ -274,6 +274,16 @@ int64_t job_rank(JobPriority priority, Time submitted) {
   return submitted.time_since_epoch().count() + later_ms[std::min<size_t>(size_t(priority), 3)];
 }
 
+std::vector<JobId> line_of(const State& state) {
+  std::vector<std::pair<int64_t, JobId>> waiting;
+  for (auto& [id, job] : state.jobs)
+    if (job.state == JobState::queued) waiting.emplace_back(job.rank, id);
+  std::ranges::sort(waiting);
+  std::vector<JobId> line;
+  for (auto& [rank, id] : waiting) line.push_back(id);
+  return line;
+}
+
 void enqueue(State& state, const Job& job) {
   if (job.state != JobState::queued || job.open > 0) return;
   if (job.due != Time{})

@@ -22,7 +22,8 @@ void disarm(State& state, Attempt& attempt);
 // The runnable order of jobs: submission time, moved back by how urgent it is, so that an old low job overtakes a new
 // urgent one.
 int64_t job_rank(JobPriority priority, Time submitted);
-void enqueue(State& state, const Job& job);  // into its queue, or its backoff's timer; nothing if it is not ready
+std::vector<JobId> line_of(const State& state);  // the jobs that wait, in the order in which they go
+void enqueue(State& state, const Job& job);      // into its queue, or its backoff's timer; nothing if it is not ready
 void dequeue(State& state, const Job& job);
 
 bool is_automatic(plan::NodeKind kind);  // begin, end, barrier: passed as soon as nothing holds them back

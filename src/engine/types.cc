@@ -74,7 +74,7 @@ std::string_view event_name(size_t index) {
       "decision-opened",  "decision-closed", "escalation-opened",  "escalation-closed",  "attempt-assigned",
       "lease-granted",    "attempt-started", "attempt-progressed", "attempt-cancelling", "attempt-recalling",
       "attempt-recalled", "attempt-ended",   "job-submitted",      "job-staged",         "jobs-cleared",
-      "queue-paused",     "worker-joined",   "worker-left",        "request-kept"};
+      "queue-paused",     "worker-joined",   "worker-left",        "request-kept",       "jobs-ranked"};
   return index < names.size() ? names[index] : "?";
 }
 

@@ -118,14 +118,33 @@ class Server {
 
   void answer(const Json& message) {
     Json id = message.value("id", Json());
+    if (message["op"] == "load" || message["op"] == "unload") return hold(id, message);
     if (message["op"] != "generate") {
-      return emit_error(id, {Errc::invalid, "field 'op' must be \"generate\" or \"cancel\"", ""});
+      return emit_error(id, {Errc::invalid, "field 'op' must be \"generate\", \"load\", \"unload\" or \"cancel\"", ""});
     }
     auto request = studio::parse_request(message.value("request", Json()));
     if (!request) return emit_error(id, request.error());
     auto done = generate(id, *request);
     cancelled_.erase(id);
     if (!done) emit_error(id, done.error());
+  }
+
+  // A model into memory before a picture asks for it, or out of it.
+  void hold(const Json& id, const Json& message) {
+    auto field = message.value("model", Json());
+    if (!field.is_string()) return emit_error(id, {Errc::invalid, "field 'model' must be a model's folder", ""});
+    if (message["op"] == "unload") {
+      warm_.erase(field.get<std::string>());
+    } else if (auto loaded = generator(field.get<std::string>()); !loaded) {
+      return emit_error(id, loaded.error());
+    }
+    emit({{"event", "result"}, {"id", id}, {"loaded", loaded()}});
+  }
+
+  std::vector<std::string> loaded() const {
+    std::vector<std::string> folders;
+    for (auto& [folder, model] : warm_) folders.push_back(folder);
+    return folders;
   }
 
   Result<Generator*> generator(const std::string& dir) {
@@ -167,6 +186,7 @@ class Server {
           {"warnings", made->warnings},
           {"model_hash", made->model_hash},
           {"device", model->device()},
+          {"loaded", loaded()},
           {"seconds", made->seconds}});
     return {};
   }

@@ -151,9 +151,82 @@ Result<Json> SpriteStudio::draw(const SpriteRequest& request, const JobProgress&
     } else if (kind == "error") {
       return std::unexpected(error_of(*event));
     } else if (kind == "result") {
+      note_loaded(*event);
       return std::move(*event);
     }
   }
+}
+
+Result<std::unique_lock<std::timed_mutex>> SpriteStudio::take_turn(const JobCancelled& cancelled) {
+  std::unique_lock turn(busy_, std::defer_lock);
+  while (!turn.try_lock_for(100ms))
+    if (cancelled()) return fail(Errc::cancelled, "cancelled");
+  return turn;
+}
+
+Status SpriteStudio::ensure_process() {
+  if (process_) return {};
+  SPARKY_ASSIGN(auto started, SpriteProcess::start());
+  process_.emplace(std::move(started));
+  return {};
+}
+
+void SpriteStudio::end_process() {
+  process_.reset();
+  std::lock_guard lock(loaded_mutex_);
+  loaded_.clear();
+}
+
+void SpriteStudio::note_loaded(const Json& event) {
+  std::vector<std::string> names;
+  for (auto& folder : event.value("loaded", Json::array()))
+    if (folder.is_string()) names.push_back(fs::path(folder.get<std::string>()).filename().string());
+  std::lock_guard lock(loaded_mutex_);
+  loaded_ = std::move(names);
+}
+
+std::vector<std::string> SpriteStudio::loaded() const {
+  std::lock_guard lock(loaded_mutex_);
+  return loaded_;
+}
+
+// The end of what was asked under this id. A cancelled one is not waited for: the process goes.
+Result<Json> SpriteStudio::answer(uint64_t id, const JobCancelled& cancelled) {
+  for (;;) {
+    auto event = process_->receive(Duration(100));
+    if (!event || cancelled()) {
+      end_process();
+      return event ? fail(Errc::cancelled, "cancelled") : std::unexpected(event.error());
+    }
+    if (!*event || (*event)->value("id", Json()) != id) continue;
+    if ((*event)->value("event", "") == "error") return std::unexpected(error_of(**event));
+    if ((*event)->value("event", "") != "result") continue;
+    note_loaded(**event);
+    return std::move(**event);
+  }
+}
+
+Result<Json> SpriteStudio::load(const std::string& model, const JobProgress& progress, const JobCancelled& cancelled) {
+  SPARKY_ASSIGN(auto folder, find_model(model));
+  SPARKY_ASSIGN(auto turn, take_turn(cancelled));
+  progress("loading_models", 0, 1);
+  SPARKY_TRY(ensure_process());
+  uint64_t id = next_id_++;
+  SPARKY_TRY(process_->send({{"op", "load"}, {"id", id}, {"model", folder.string()}}));
+  SPARKY_ASSIGN(auto done, answer(id, cancelled));
+  return Json{{"model", model}, {"loaded", loaded()}};
+}
+
+Result<Json> SpriteStudio::unload(const std::string& model, const JobCancelled& cancelled) {
+  SPARKY_ASSIGN(auto folder, find_model(model));
+  SPARKY_ASSIGN(auto turn, take_turn(cancelled));
+  if (process_) {
+    uint64_t id = next_id_++;
+    SPARKY_TRY(process_->send({{"op", "unload"}, {"id", id}, {"model", folder.string()}}));
+    SPARKY_ASSIGN(auto done, answer(id, cancelled));
+    if (loaded().empty()) end_process();  // the allocator gives back all of it only so
+  }
+  return Json{{"model", model}, {"loaded", loaded()}};
 }
 
 Result<Json> SpriteStudio::generate(const Json& asked, std::string_view job, const fs::path& output,
@@ -164,19 +237,14 @@ Result<Json> SpriteStudio::generate(const Json& asked, std::string_view job, con
   auto model = request.model;
   SPARKY_ASSIGN(auto folder, find_model(model));
   request.model = folder.string();
-  while (!busy_.try_lock_for(100ms))
-    if (cancelled()) return fail(Errc::cancelled, "cancelled");
-  std::lock_guard hold(busy_, std::adopt_lock);
+  SPARKY_ASSIGN(auto turn, take_turn(cancelled));
   Result<Json> drawn = Json();
   for (int deaths = 0;;) {
     progress(process_ ? "initializing" : "loading_models", 0, int64_t(request.count) * request.steps);
-    if (!process_) {
-      SPARKY_ASSIGN(auto started, SpriteProcess::start());
-      process_.emplace(std::move(started));
-    }
+    SPARKY_TRY(ensure_process());
     drawn = draw(request, progress, preview, cancelled);
     if (drawn || !drawn.error().is(Errc::unavailable)) break;
-    process_.reset();  // it died
+    end_process();  // it died
     if (cancelled()) return fail(Errc::cancelled, "cancelled");
     if (++deaths == kDeathsMax)
       return fail(Errc::unavailable, fmt::format("{}, {} times", drawn.error().message, kDeathsMax));

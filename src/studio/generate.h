@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -38,12 +39,25 @@ class SpriteStudio {
   // "warnings", "request"}; of a tile set the sheet comes first.
   Result<Json> generate(const Json& request, std::string_view job, const std::filesystem::path& output,
                         const JobProgress& progress, const Preview& preview, const JobCancelled& cancelled);
+  // A model by name into memory, before a picture asks for it, or out of it: {"model", "loaded": [names]}.
+  // Errc::not_found: there is no such model.
+  Result<Json> load(const std::string& model, const JobProgress& progress, const JobCancelled& cancelled);
+  Result<Json> unload(const std::string& model, const JobCancelled& cancelled);
+  std::vector<std::string> loaded() const;  // names; at any time, from any thread
 
  private:
+  // Until the other callers are done: one at a time speaks with the process.
+  Result<std::unique_lock<std::timed_mutex>> take_turn(const JobCancelled& cancelled);
+  Status ensure_process();
+  Result<Json> answer(uint64_t id, const JobCancelled& cancelled);
+  void note_loaded(const Json& event);
+  void end_process();
   Result<Json> draw(const SpriteRequest& request, const JobProgress& progress, const Preview& preview,
                     const JobCancelled& cancelled);
 
   std::timed_mutex busy_;
+  mutable std::mutex loaded_mutex_;
+  std::vector<std::string> loaded_;
   std::optional<SpriteProcess> process_;
   uint64_t next_id_ = 1;
 };

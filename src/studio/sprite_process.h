@@ -1,9 +1,11 @@
 // SpriteProcess: a conversation with sparky-sprite, the only program that links libtorch. One JSON object a line:
 //   to it    {"op": "generate", "id": 1, "request": {…}}   {"op": "cancel", "id": 1}
+//            {"op": "load", "id": 1, "model": FOLDER}     {"op": "unload", "id": 1, "model": FOLDER}
 //   from it  {"event": "ready", "device": "cpu"}
 //            {"event": "progress", "id", "picture", "pictures", "step", "steps", "eta_ms"}
 //            {"event": "preview", "id", "picture", "png"}            png: base64
-//            {"event": "result", "id", "pictures": [{"seed", "png"}], "warnings": […], "model_hash", "seconds"}
+//            {"event": "result", "id", "pictures": [{"seed", "png"}], "warnings": […], "model_hash", "seconds",
+//             "loaded": [FOLDER]}                            of load and unload: `loaded` alone
 //            {"event": "error", "id", "code", "message", "help"}
 // The program ends when its input closes, so it never outlives who started it.
 #pragma once

@@ -18,6 +18,35 @@ const JobRow* job(const Model& m) {
 
 std::string no_job(const Model& m) { return job(m) ? "" : "there is no job"; }
 
+// The jobs that wait, in their order.
+std::vector<const JobRow*> line(const Model& m) {
+  std::vector<const JobRow*> out;
+  for (auto& j : m.jobs)
+    if (j.state == "queued") out.push_back(&j);
+  return out;
+}
+
+// Why the job cannot go a step ahead (-1) or back (1).
+std::string no_place(const Model& m, int step) {
+  if (!job(m)) return "there is no job";
+  if (job(m)->state != "queued") return "only a job that waits has a place in the line; this one is " + job(m)->state;
+  auto all = line(m);
+  return job(m) != (step < 0 ? all.front() : all.back()) ? "" : step < 0 ? "it is the next already" : "it is the last";
+}
+
+void move_job(Model& m, Effects& e, int step) {
+  auto all = line(m);
+  auto at = std::ranges::find(all, job(m));
+  wire::MoveJob move{.id = job(m)->id};
+  if (step < 0)
+    move.before = (*(at - 1))->id;
+  else if (all.end() - at > 2)
+    move.before = (*(at + 2))->id;
+  else
+    move.last = true;
+  e.asks.push_back(tell(move, job(m)->id + (step < 0 ? " goes earlier" : " goes later")));
+}
+
 // Rows of a list in its window; `row` draws one at a width.
 template <class Row>
 Element rows_of(Model& m, Stage& stage, ListState& list, int width, int height, const Row& row) {
@@ -119,6 +148,14 @@ const std::vector<Action>& queue_actions() {
        [](Model& m, Effects& e) {
          e.asks.push_back(tell(wire::RetryJob{job(m)->id}, job(m)->id + " is queued again"));
        }},
+      {"K", "earlier", "one place ahead in the line", [](const Model& m) { return no_place(m, -1); },
+       [](Model& m, Effects& e) { move_job(m, e, -1); }},
+      {"J", "later", "one place back in the line", [](const Model& m) { return no_place(m, 1); },
+       [](Model& m, Effects& e) { move_job(m, e, 1); }},
+      {"F", "first", "to the front of the line", [](const Model& m) { return no_place(m, -1); },
+       [](Model& m, Effects& e) {
+         e.asks.push_back(tell(wire::MoveJob{.id = job(m)->id}, job(m)->id + " is the next"));
+       }},
       {"p",
        "pause",
        "hold the queue back, or let it go on",
@@ -169,6 +206,29 @@ std::string loaded(const Model& m, const ModelRow& row) {
   return out;
 }
 
+std::string no_load(const Model& m) {
+  auto* row = model_row(m);
+  if (!row) return "there is no model";
+  if (row->type == "lora") return "a LoRA is loaded with the picture that asks for it";
+  return loaded(m, *row).empty() ? "" : "it is loaded by " + loaded(m, *row);
+}
+
+std::string no_unload(const Model& m) {
+  if (!model_row(m)) return "there is no model";
+  return loaded(m, *model_row(m)).empty() ? "it is not loaded" : "";
+}
+
+void hold(Model& m, Effects& e, const std::string& kind) {
+  auto name = model_row(m)->name;
+  e.asks.push_back(
+      {wire::SubmitJob{.kind = kind, .model = name}, [kind, name](Model& model, const Result<wire::Reply>& reply) {
+         if (auto error = error_of(reply); !error.empty()) return model.say(error, true);
+         if (auto* r = std::get_if<wire::JobAccepted>(&*reply)) model.awaited[one_line(r->job_id)] = kind + " " + name;
+         model.jobs_due.stale = true;
+         model.say(kind == "load" ? name + " is being loaded" : name + " is being unloaded");
+       }});
+}
+
 }  // namespace
 
 const std::vector<Action>& model_actions() {
@@ -181,6 +241,9 @@ const std::vector<Action>& model_actions() {
          m.tab = Tab::generation;
          m.generation.focus = Generation::prompt;
        }},
+      {"l", "load", "into a worker's memory, so that the next picture does not wait for it", no_load,
+       [](Model& m, Effects& e) { hold(m, e, "load"); }},
+      {"u", "unload", "free the memory that it takes", no_unload, [](Model& m, Effects& e) { hold(m, e, "unload"); }},
       {"y", "copy hash", "copy its SHA-256", [](const Model& m) { return model_row(m) ? "" : "there is no model"; },
        [](Model& m, Effects& e) {
          e.copy = model_row(m)->sha256;

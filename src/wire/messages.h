@@ -276,6 +276,16 @@ struct ClearJobs {
     v.maybe("ids", m.ids, "left out: all that have ended");
   }
 };
+struct MoveJob {
+  static constexpr Role role = Role::operate;
+  std::string id, before;
+  bool last = false;
+  SPARKY_MESSAGE("move_job", "Gives a job that waits another place in the line. Answer: done.") {
+    v("id", m.id, "the job's id");
+    v.maybe("before", m.before, "a job that waits, which it shall precede; left out: all of them");
+    v.maybe("last", m.last, "true: behind all of them");
+  }
+};
 struct PauseQueue {
   static constexpr Role role = Role::operate;
   bool paused = true;
@@ -419,7 +429,7 @@ struct JobList {
   bool paused = false;
   uint64_t next = 0;
   SPARKY_MESSAGE("job_list", "The queue.") {
-    v("jobs", m.jobs, "list of jobs");
+    v("jobs", m.jobs, "list of jobs; those that wait have a `position` in the line, from 1");
     v("paused", m.paused, "the queue is held back");
     v.maybe("next", m.next, "there are more: ask again with `after` = this");
   }
@@ -435,7 +445,7 @@ struct WorkerList {
 struct Inspection {
   Document daemon;
   SPARKY_MESSAGE("inspection", "The daemon itself.") {
-    v("daemon", m.daemon, "{version, pid, uptime_s, addresses, journal, executor, counters}");
+    v("daemon", m.daemon, "{version, pid, uptime_s, addresses, journal, executor, host: {cpu, memory, gpus?}, …}");
   }
 };
 struct Pruned {
@@ -477,9 +487,9 @@ using Request =
     std::variant<Ping, Generate, Cancel, GetStatus, ListModels, StatusRequest, Hello, ListRuns, RunStatus, ShowNode,
                  Explain, ListLogs, ReadLog, ReadEvents, ListJobs, ShowJob, ListWorkers, Inspect, StartRun, PauseRun,
                  ResumeRun, CancelRun, RetryNode, SkipNode, CancelNode, Decide, CloseEscalation, SpawnOrchestrator,
-                 SpawnAgent, SubmitJob, RetryJob, ClearJobs, PauseQueue, Prune, Shutdown, ListGallery, ShowPicture,
-                 ReadPicture, MarkPictures, DeletePictures, RestorePictures, SaveComparison, ListComparisons,
-                 DescribeModels, ListSettings, ChangeSetting>;
+                 SpawnAgent, SubmitJob, RetryJob, ClearJobs, MoveJob, PauseQueue, Prune, Shutdown, ListGallery,
+                 ShowPicture, ReadPicture, MarkPictures, DeletePictures, RestorePictures, SaveComparison,
+                 ListComparisons, DescribeModels, ListSettings, ChangeSetting>;
 // What the studio and the settings answer, away from runs and jobs.
 using StudioRequest = std::variant<ListGallery, ShowPicture, ReadPicture, MarkPictures, DeletePictures, RestorePictures,
                                    SaveComparison, ListComparisons, DescribeModels, ListSettings, ChangeSetting>;

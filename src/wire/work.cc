@@ -183,15 +183,19 @@ class Worker {
     beat_ = steady_clock::now();
   }
   void beat() {
-    say(WorkerBeat{o_.name, holds()});
+    say(WorkerBeat{o_.name, holds(), loaded()});
     for (auto& [attempt, held] : held_)
       if (held->result) say(*held->result);
     beat_ = steady_clock::now();
+  }
+  std::optional<std::vector<std::string>> loaded() const {
+    return o_.loaded ? std::optional(o_.loaded()) : std::nullopt;
   }
   void tell(FromWorker message) {
     if (auto* result = std::get_if<WorkerResult>(&message)) {
       auto it = held_.find(result->attempt);
       if (it == held_.end()) return void(abandoned_.erase(result->attempt));
+      if (o_.loaded) say(WorkerBeat{o_.name, holds(), loaded()});  // who hears of the end finds this current
       it->second->result = *result;
       heard_ = std::max(heard_, steady_clock::now());  // patience begins now
       log(fmt::format("attempt {} {}", result->attempt,

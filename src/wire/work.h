@@ -52,6 +52,7 @@ struct WorkOptions {
   Duration patience{600'000};                 // gives up after so long with results that the daemon does not take
   std::filesystem::path unsettled;            // where it leaves their files then, in attempt-N/; empty: nowhere
   std::function<void(std::string_view)> log;  // one line for the operator
+  std::function<std::vector<std::string>()> loaded;  // models in memory now; called at any time; may be empty
 };
 
 // Until `stop` is true (looked at a few times a second); running jobs are then cancelled. Errc::denied: refused.

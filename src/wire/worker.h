@@ -42,9 +42,11 @@ struct WorkerHello {
 struct WorkerBeat {
   std::string name;
   std::vector<uint64_t> holds;
+  std::optional<std::vector<std::string>> loaded;
   SPARKY_MESSAGE("worker_beat", "It is still there; every 2 s.") {
     v("name", m.name, "its name");
     v.maybe("holds", m.holds, "as in worker_hello");
+    v("loaded", m.loaded, "models that it holds in memory now; left out: it does not say");
   }
 };
 struct WorkerProgress {

@@ -294,6 +294,9 @@ void World::operate_jobs() {
     case 6:
       return take({ClearJobs{random_.percent(50) ? std::vector<std::string>{} : std::vector{id}}});
     case 7:
+      if (random_.percent(30))
+        return take({MoveJob{id, random_.percent(60) ? "j" + std::to_string(random_.below(12)) : "",
+                             random_.percent(50), "op"}});
       if (random_.percent(50))
         return take({KeepReply{"key-" + std::to_string(random_.below(20)), std::to_string(random_.below(9)), "{}"}});
       return take({PauseQueue{random_.percent(50), "op"}});
