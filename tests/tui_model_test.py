@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """The terminal studio with a model that draws: from the first prompt on a machine where no daemon runs to a picture in a
-game, a comparison with its verdict, a queue that is held back.
+game, a comparison with its verdict, a queue in another order, models loaded and unloaded,
+and a GPU that is watched.
 
-    tests/tui_model_test.py --sparky build/release/bin/sparky
+    tests/tui_model_test.py --sparky build/release/bin/sparky --fake-nvml build/release/test/fake_nvml
 """
 import argparse
 import hashlib
@@ -23,6 +24,7 @@ from terminal import Terminal  # noqa: E402
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--sparky", required=True)
+parser.add_argument("--fake-nvml", required=True)
 args = parser.parse_args()
 SPARKY = str(Path(args.sparky).resolve())
 PICTURE = re.compile("[▀▄█]")
@@ -143,7 +145,7 @@ def compares(t, project):
 
 
 def queues(t, project):
-    """Jobs that wait: held back, cancelled, tried again."""
+    """Jobs that wait: held back, in another order, cancelled, tried again."""
     t.press("3")
     t.expect("jobs", "enter details")
     t.press("p")
@@ -154,6 +156,25 @@ def queues(t, project):
                        check=True, capture_output=True)
     t.expect("3 waiting", "#1", "#3")
     t.press("Home")
+
+    def line():
+        jobs = ask(project, "jobs", "--state", "queued")["jobs"]
+        return [j["id"] for j in sorted(jobs, key=lambda j: j["position"])]
+    assert line() == ["one", "two", "three"], line()
+    t.press("J")
+    t.expect("one goes later")
+    until(lambda: line() == ["two", "one", "three"])
+    t.press("J")
+    until(lambda: line() == ["two", "three", "one"])
+    t.until(lambda: re.search(r"one .*#3", t.screen()), "the new order")
+    t.press("J")
+    t.expect("it is the last")
+    t.press("F")
+    t.expect("one is the next")
+    until(lambda: line() == ["one", "two", "three"])
+    ask(project, "job", "move", "one", "--before", "three")
+    assert line() == ["two", "one", "three"], line()
+    t.until(lambda: re.search(r"one .*#2", t.screen()), "the new order")
     t.press("c")
     t.expect("one is cancelled")
     t.type("/one")
@@ -171,10 +192,20 @@ def queues(t, project):
     t.press("Escape")
 
 
-def holds(t):
+def holds(t, project):
     t.press("5")
     t.expect("sprite-32", "sprite-two", "loaded  local-sprite")
-    t.press("Home", "Down")
+    t.press("Home", "u")
+    t.expect("unload sprite-32: completed", gone=["loaded  local-sprite"])
+    t.press("u")
+    t.expect("it is not loaded")
+    t.press("l")
+    t.expect("load sprite-32: completed", "loaded  local-sprite")
+    t.press("l")
+    t.expect("it is loaded by local-sprite")
+    assert "sprite-32" not in ask(project, "models", "unload", "sprite-32")["loaded"]
+    t.expect("sha256", gone=["loaded  local-sprite"])
+    t.press("Down")
     t.expect("sprite-two")
     t.press("Enter")
     t.expect("Model      sprite-two")
@@ -183,7 +214,7 @@ def holds(t):
 
 def watches(t):
     t.press("6")
-    t.expect("CPU", "Memory", "Answer", "Pictures", "done in the last minute", "local-sprite")
+    t.expect("CPU", "Memory", "GPU", "NVIDIA", "Answer", "Pictures", "done in the last minute", "local-sprite")
 
 
 def finds_again(t):
@@ -205,14 +236,15 @@ def main():
     (project / "sparky.toml").write_text('[serve]\nreq = "none"\npub = "none"\nevents = "none"\nhttp = "none"\n')
     models = tiny_model(SPARKY, directory)
     shutil.copytree(models / "sprite-32", models / "sprite-two")
-    terminal = Terminal(directory, 110, 30, {"SPARKY_MODELS": str(models)})
+    gpu = {"LD_LIBRARY_PATH": str(Path(args.fake_nvml).resolve()), "FAKE_NVML": "gb10"}
+    terminal = Terminal(directory, 110, 30, {"SPARKY_MODELS": str(models), **gpu})
     try:
         draws(terminal, project)
         cancels(terminal)
         deploys(terminal, project)
         compares(terminal, project)
         queues(terminal, project)
-        holds(terminal)
+        holds(terminal, project)
         watches(terminal)
         finds_again(terminal)
         daemon = holder(project)

@@ -66,6 +66,7 @@ manual = true
         crash(terminal, project)
         plain_terminals(terminal, project)
         strange_text(terminal, project)
+        newcomer(terminal, Path(directory) / "new")
     finally:
         terminal.close()
         if daemon:
@@ -110,7 +111,7 @@ def walk(t, project):
     t.press("R")
     t.type("plan.toml")
     t.press("Enter")
-    t.expect("Demo", "WS-01 Says hello", "1 verified", "1 decisions wait")
+    t.expect("Demo", "WS-01 Says hello", "1 verified", "1 needs a person")
     t.press("Down")
     t.press("f")
     t.expect("hello from the log")
@@ -261,6 +262,37 @@ def strange_text(t, project):
     t.expect("seed 11")
     assert "owned" not in t.tmux("display-message", "-p", "#{pane_title}")
     quit_studio(t)
+
+
+def newcomer(t, project):
+    """No daemon and no plan: what cannot be done says what to do, and an example plan runs."""
+    project.mkdir()
+    # Its ports may be another daemon's.
+    (project / "sparky.toml").write_text('[serve]\nreq = "none"\npub = "none"\nevents = "none"\nhttp = "none"\n')
+    t.type(f"clear; cd {project}; {SPARKY}\n")
+    try:
+        t.expect("1 Generation", "a red dragon", gone=["connecting"])
+        t.press("Escape", "9")
+        t.expect("E writes an example")
+        t.press("g")
+        t.expect("g: no plan runs; R runs one")
+        t.press("E")
+        t.expect("WS-03 Sort", "gate-1", "100 %")
+        t.press("?")
+        t.expect("9 Plan", "each criterion with its evidence", gone=["Everywhere"])
+        t.press("Escape")
+        t.expect("WS-03 Sort")
+        t.press("R")
+        t.expect("only enter: the one here")
+        t.press("Escape", "Escape")
+        quit_studio(t)
+    finally:
+        holder = re.match(r"pid (\d+)", (project / ".sparky/lock").read_text())
+        if holder:
+            os.kill(int(holder[1]), signal.SIGTERM)
+            end = time.monotonic() + 20
+            while Path(f"/proc/{holder[1]}").exists() and time.monotonic() < end:
+                time.sleep(0.1)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""How soon the terminal studio shows what a key does, and what it costs while nothing happens: a real daemon, with jobs
-and pictures in it, and the studio on a pseudo-terminal of 200×50 that reads at once and answers DA1.
+"""How soon the terminal studio shows what a key does, what it costs while nothing happens and while a plan runs, and how
+many frames a second it shows while a picture comes into being: a real daemon, with jobs and pictures in it, and the
+studio on a pseudo-terminal of 200×50 that reads at once and answers DA1. A frame is a synchronized update.
 
     bench/tui/keys.py --sparky build/release/bin/sparky --jobs 10000 --pictures 10000
 """
@@ -20,6 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/support"), str(ROOT / "clients/python")]
+from daemon import tiny_model  # noqa: E402
 from terminal import png  # noqa: E402
 
 
@@ -84,15 +86,48 @@ def fill(project, jobs, pictures):
         under_way -= 1
 
 
+# Work for a minute or two: something begins and ends a few times a second.
+PLAN = """
+[plan]
+name = "Busy"
+[[orchestrator]]
+id = "all"
+""" + "".join(f"""
+[[workstream]]
+id = "WS-{i:03}"
+name = "Sleeps"
+orchestrator = "all"
+run = "sleep 1"
+[[workstream.criteria]]
+text = "it is well"
+check = "true"
+""" for i in range(400))
+
+
+def watch(studio, name, keys, seconds):
+    """What the studio does on its own."""
+    os.write(studio.fd, keys)
+    studio.settle(3)
+    before, frames, began = studio.processor_s(), studio.frames, time.monotonic()
+    studio.settle(seconds)
+    took = time.monotonic() - began
+    print(f"{name:40} {100 * (studio.processor_s() - before) / took:8.2f} % {(studio.frames - frames) / took:16.1f}",
+          flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sparky", required=True)
     parser.add_argument("--jobs", type=int, default=0)
     parser.add_argument("--pictures", type=int, default=1000)
+    parser.add_argument("--idle", type=int, default=20, help="seconds that each screen is watched")
     args = parser.parse_args()
     sparky = str(Path(args.sparky).resolve())
     project = Path(tempfile.mkdtemp(prefix="sparky-keys-"))
     (project / ".sparky").mkdir(mode=0o700)
+    models = (Path(sparky).parent / "sparky-sprite").exists() and tiny_model(sparky, project / ".sparky")
+    if models:
+        os.environ["SPARKY_MODELS"] = str(models)
     daemon = subprocess.Popen([sparky, "--project", str(project), "serve", "--req", "none", "--pub", "none", "--events",
                                "none", "--http", "none"], stderr=subprocess.DEVNULL)
     studio = None
@@ -121,13 +156,21 @@ def main():
                 studio.settle(0.03)
             times.sort()
             print(f"{name:32} {times[50]:10.1f} {times[-1]:10.1f}")
-        os.write(studio.fd, b"8")
-        studio.settle(2)
-        before, frames, began = studio.processor_s(), studio.frames, time.monotonic()
-        studio.settle(20)
-        took = time.monotonic() - began
-        print(f"idle on Help for {took:.0f} s: {100 * (studio.processor_s() - before) / took:.2f} % of a core, "
-              f"{studio.frames - frames} frames")
+        print(f"\n{'while':40} {'of a core':>10} {'frames a second':>16}")
+        for name, keys in (("Help", b"8"), ("Generation", b"1"), ("Gallery", b"\x1b4"), ("Queue", b"3"), ("Monitor", b"6"),
+                           ("Settings", b"7")):
+            watch(studio, f"idle on {name}", keys, args.idle)
+        (project / "plan.toml").write_text(PLAN)
+        os.write(studio.fd, b"9")
+        studio.settle(1)
+        os.write(studio.fd, b"Rplan.toml\r")
+        for name, keys in (("Plan", b""), ("Gantt", b"g"), ("Monitor", b"g6"), ("Generation", b"1\x1b")):
+            watch(studio, f"a plan runs: {name}", keys, args.idle)
+        if models:
+            os.write(studio.fd, b"1\x15a red dragon" + b"\t" * 5 + b"\x15200" + b"\t" * 3 + b"\x15200\r")
+            watch(studio, "a picture is drawn: Generation", b"", 10)
+            watch(studio, "a picture is drawn: Queue", b"\x1b3", 10)
+            os.write(studio.fd, b"1\x1bx")
         os.write(studio.fd, b"q")
         studio.settle(1)
     finally:

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <mutex>
 
 #include "base/files.h"
@@ -11,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/door.h"
 #include "journal/lock.h"
+#include "plan/templates.h"
 #include "tui/app.h"
 #include "wire/address.h"
 
@@ -65,6 +67,9 @@ int open_studio(const Context& context, const std::string& address) {
   if (address.empty()) {
     options.memory = project / ".sparky" / "studio.json";
     options.connect = [starter = std::make_shared<Starter>(project)] { return starter->connect(); };
+    options.write_example = [project] {
+      return plan::write_template(*std::ranges::find(plan::templates(), "minimal", &plan::Template::name), project);
+    };
   } else {
     options.connect = [address] { return wire::Client::connect(address, Duration(1500)); };
   }

@@ -175,8 +175,9 @@ void recall(Model& model, const std::filesystem::path& file) {
     if (fields[i].is_string()) model.generation.fields[i].set(one_line(fields[i].get<std::string>()));
 }
 
-constexpr auto frame_time = 16ms;  // at most some 60 frames a second
-constexpr auto farewell_max = 1s;  // for the answers to the last frames
+constexpr auto frame_time = 16ms;   // at most some 60 frames a second
+constexpr auto picture_time = 2ms;  // of it, for pictures that were not shown before
+constexpr auto farewell_max = 1s;   // for the answers to the last frames
 
 class App {
  public:
@@ -215,18 +216,20 @@ class App {
   }
 
  private:
-  // Half a second at most: times that are shown go on. Less when lists are due to be asked for again, or a frame is.
+  // A second at most: times that are shown go on. Less when lists are due to be asked for again, or a frame is.
   void wait() {
     pollfd fds[] = {{STDIN_FILENO, POLLIN, 0},
                     {talk_.fd(), POLLIN, 0},
                     {signals_.get(), POLLIN, 0},
                     {output_.fd(), short(output_.blocked() ? POLLOUT : 0), 0}};
-    bool soon = model_.jobs_due.stale || model_.plan.due.stale || model_.gallery.due.stale;
-    auto timeout = keys_.waits() ? 30ms : soon && model_.connected ? 100ms : 500ms;
-    if (late_)
-      timeout =
-          std::min(timeout, std::chrono::ceil<std::chrono::milliseconds>(painted_ + frame_time - Output::Clock::now()));
-    changed_ |= ::poll(fds, 4, int(std::max(0ms, timeout).count())) == 0;
+    auto ceil = [](auto duration) { return std::chrono::ceil<std::chrono::milliseconds>(duration); };
+    auto now = Output::Clock::now();
+    auto timeout = ceil(painted_ + 1s - now);
+    if (late_) timeout = std::min(timeout, ceil(painted_ + frame_time - now));
+    if (refresh_soon(model_)) timeout = std::min(timeout, 100ms);
+    if (keys_.waits()) timeout = std::min(timeout, 30ms);
+    ::poll(fds, 4, int(std::max(0ms, timeout).count()));
+    changed_ |= Output::Clock::now() >= painted_ + 1s;
     input_ = fds[0].revents != 0;
     if (fds[3].revents & POLLOUT) output_.pump();
     if ((fds[0].revents & (POLLHUP | POLLERR)) || output_.broken()) leaving_ = true;  // the terminal is gone
@@ -285,6 +288,11 @@ class App {
       auto written = write_file_atomic(effects.write_path, effects.write_bytes, {.sync = false});
       model_.say(written ? effects.write_path + " is written" : written.error().text(), !written);
     }
+    if (effects.example && options_.write_example) {
+      auto written = options_.write_example();
+      if (!written) model_.say(written.error().text(), true);
+      if (written) talk_.ask(run_of(model_.project));
+    }
     if (effects.suspend) suspend();
   }
 
@@ -323,10 +331,12 @@ class App {
     typed_ = changed_ = false;
     painted_ = now;
     stage_.begin();
+    stage_.time.begin(picture_time);
     ftxui::Screen screen(model_.width, model_.height);
     screen.SetCursor({0, 0, ftxui::Screen::Cursor::Hidden});
     ftxui::Render(screen, draw(model_, stage_));
-    output_.send(painter_.paint(screen, stage_.placements), now);
+    output_.send(painter_.paint(screen, stage_.placements, stage_.time), now);
+    changed_ = stage_.time.unfinished();
     missing_ = stage_.missing;
   }
 
@@ -353,6 +363,9 @@ class App {
 Status run_app(const AppOptions& options) {
   if (!::isatty(STDIN_FILENO) || !::isatty(STDOUT_FILENO))
     return fail(Errc::unavailable, "the terminal studio needs a terminal", "`sparky --help` lists the commands");
+  if (auto wanted = environment().graphics; !wanted.empty() && !parse_graphics(wanted))
+    return fail(Errc::invalid, fmt::format("SPARKY_GRAPHICS is '{}'", printable(wanted)),
+                "one of kitty, iterm2, sixel, symbols; unset, the terminal is asked");
   auto set = signals_of_ours();
   sigset_t before;
   ::pthread_sigmask(SIG_BLOCK, &set, &before);

@@ -14,6 +14,7 @@ struct AppOptions {
   bool local = true;                              // it is on this machine
   // Where prompts typed earlier and the one not yet sent are kept between sessions; empty: nowhere.
   std::filesystem::path memory;
+  std::function<Status()> write_example;  // a plan that runs as it is, into the project; may be empty
 };
 
 // Until the person leaves. Errc::unavailable: no terminal.

@@ -53,17 +53,24 @@ namespace {
 Element tabs(Model& m, Stage& stage) {
   Elements out;
   bool wide = m.width >= 100, middle = m.width >= 62;
+  int left = m.width;
   for (int i = 1; i <= tab_count; ++i) {
     bool here = Tab(i) == m.tab;
     auto full = std::string(name(Tab(i)));
     auto shown = here || wide ? full : middle ? full.substr(0, 4) : "";
-    auto label = text(shown.empty() ? fmt::format("{} ", i) : fmt::format(" {} {} ", i, shown));
+    int persons = Tab(i) == Tab::plan && m.plan.any ? m.plan.persons() : 0;
+    if (persons > 0) shown += fmt::format("?{}", persons);
+    auto words = shown.empty() ? fmt::format("{} ", i) : fmt::format(" {} {} ", i, shown);
+    left -= width_of(words);
+    auto label = text(words);
+    if (persons > 0) label = label | color(stage.theme.warn);
     if (here) label = label | bold | inverted;
     out.push_back(clickable(stage, std::move(label), "tab", i));
   }
   out.push_back(filler());
-  auto state = m.connected ? text(m.width >= 110 ? " " + cut(m.project, 40) + " " : "") | dim
-                           : text(" " + m.connection + " ") | color(stage.theme.warn) | bold;
+  auto state =
+      left < 10 ? text("") : text(" " + cut(m.connected ? m.project : m.connection, std::min(40, left - 2)) + " ");
+  state = m.connected ? state | dim : state | color(stage.theme.warn) | bold;
   out.push_back(std::move(state));
   return hbox(std::move(out));
 }
@@ -85,7 +92,7 @@ Element hints(Model& m, Stage& stage) {
   } else if (m.tab == Tab::generation && m.generation.focus >= 0) {
     add("enter", "generate");
     add("tab", "next field");
-    add("esc", "commands");
+    add("esc", m.width >= 60 ? "then 1-9 other screens" : "commands");
   } else {
     std::vector<Action> general;
     for (auto key : {"/", ":", "?", "q"})
@@ -184,7 +191,7 @@ bool back(Model& m) {
     return true;
   }
   if (m.tab != Tab::generation) {
-    m.tab = Tab::generation;
+    m.tab = m.tab == Tab::help ? m.help_from : Tab::generation;
     return true;
   }
   return false;
@@ -204,6 +211,7 @@ Element draw_help(Model& m, Stage& stage, int width, int height) {
            {"esc", "one step back; in a text field: to the commands"},
            {"enter", "open what is selected"}})
     row({key, "", what, {}, {}});
+  int form = int(lines.size()), here = 0;
   heading("1 Generation, while a field is edited: every key is text, and");
   for (auto& [key, what] : std::initializer_list<std::pair<const char*, const char*>>{
            {"enter", "generate"},
@@ -213,11 +221,14 @@ Element draw_help(Model& m, Stage& stage, int width, int height) {
            {"esc", "leave the field; then these keys:"}})
     row({key, "", what, {}, {}});
   for (int i = 1; i <= tab_count; ++i) {
-    if (actions(Tab(i)).empty()) continue;
+    if (Tab(i) == Tab::help) continue;
+    if (Tab(i) == m.help_from) here = i == 1 ? form : int(lines.size());
     if (i > 1) heading(fmt::format("{} {}", i, name(Tab(i))));
+    if (actions(Tab(i)).empty()) row({"", "", "it only shows; no keys of its own", {}, {}});
     for (auto& a : actions(Tab(i))) row(a);
   }
-  m.help_scroll = std::clamp(m.help_scroll, 0, std::max(0, int(lines.size()) - height));
+  if (m.help_scroll < 0) m.help_scroll = here;
+  m.help_scroll = std::clamp(m.help_scroll, 0, std::max({0, int(lines.size()) - height, here}));
   Elements shown(lines.begin() + m.help_scroll,
                  lines.begin() + std::min<std::ptrdiff_t>(m.help_scroll + height, std::ptrdiff_t(lines.size())));
   return vbox(std::move(shown));

@@ -45,6 +45,13 @@ void regenerate(Model& m, Effects& e) {
                     }});
 }
 
+std::string no_zoom(const Model& m, int step) {
+  constexpr int most = 32;
+  if (!m.gallery.full) return "enter shows the picture in full first";
+  int zoom = m.gallery.zoom + step;
+  return zoom < 0 ? "it fits the window already" : zoom > most ? "larger it does not get" : "";
+}
+
 std::string absolute(const Model& m, const PictureRow& p) { return m.project + "/outputs/" + p.path; }
 
 }  // namespace
@@ -87,12 +94,10 @@ const std::vector<Action>& gallery_actions() {
          auto path = absolute(m, *picture(m));
          e.open = path.substr(0, path.find_last_of('/'));
        }},
-      {"+", "larger", "in full: one step larger",
-       [](const Model& m) { return m.gallery.full ? "" : "enter shows the picture in full first"; },
-       [](Model& m, Effects&) { m.gallery.zoom = std::min(32, m.gallery.zoom + 1); }},
-      {"-", "smaller", "in full: one step smaller; 0 fits the window",
-       [](const Model& m) { return m.gallery.full ? "" : "enter shows the picture in full first"; },
-       [](Model& m, Effects&) { m.gallery.zoom = std::max(0, m.gallery.zoom - 1); }},
+      {"+", "larger", "in full: one step larger", [](const Model& m) { return no_zoom(m, 1); },
+       [](Model& m, Effects&) { ++m.gallery.zoom; }},
+      {"-", "smaller", "in full: one step smaller; 0 fits the window", [](const Model& m) { return no_zoom(m, -1); },
+       [](Model& m, Effects&) { --m.gallery.zoom; }},
   };
   return all;
 }

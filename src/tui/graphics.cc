@@ -149,15 +149,25 @@ OnCells on_cells(const Picture& picture, const Terminal& terminal, int columns, 
   Picture canvas(out.columns * unit_w, height_of(out.rows));
   for (int y = 0; y < fitted.height; ++y)
     for (int x = 0; x < fitted.width; ++x) canvas.at(x, y) = fitted.at(x, y);
-  // chafa samples symbols at 8 × 8 pixels a cell: give it exactly these, so that no pixel is blurred.
-  if (symbols) {
-    Picture sampled(out.columns * 8, out.rows * 8);
-    for (int y = 0; y < sampled.height; ++y)
-      for (int x = 0; x < sampled.width; ++x) sampled.at(x, y) = canvas.at(x * unit_w / 8, y * unit_h / 8);
-    canvas = std::move(sampled);
-  }
   out.picture = std::move(canvas);
   return out;
+}
+
+// chafa samples symbols at 8 × 8 pixels a cell: with exactly these no pixel is blurred.
+Picture sampled(const OnCells& cells) {
+  Picture out(cells.columns * 8, cells.rows * 8);
+  int unit_w = cells.picture.width / cells.columns, unit_h = cells.picture.height / cells.rows;
+  for (int y = 0; y < out.height; ++y)
+    for (int x = 0; x < out.width; ++x) out.at(x, y) = cells.picture.at(x * unit_w / 8, y * unit_h / 8);
+  return out;
+}
+
+// Where the terminal has all colours there is nothing to choose: a cell is its two pixels.
+SymbolCell half_block(pixel::Rgba above, pixel::Rgba below) {
+  auto color = [](pixel::Rgba p) { return p.a < 128 ? -1 : p.r << 16 | p.g << 8 | p.b; };
+  int top = color(above), bottom = color(below);
+  if (top < 0) return {bottom < 0 ? U' ' : U'▄', bottom, -1};
+  return {U'▀', top, bottom};
 }
 
 }  // namespace
@@ -166,6 +176,7 @@ Drawn draw(const Picture& picture, const Terminal& terminal, int columns, int ro
   Drawn out;
   if (picture.empty() || columns < 1 || rows < 1) return out;
   auto cells = on_cells(picture, terminal, columns, rows);
+  if (terminal.graphics == Graphics::symbols) cells.picture = sampled(cells);
   out.columns = cells.columns;
   out.rows = cells.rows;
   out.scale = cells.scale;
@@ -195,7 +206,13 @@ Symbols draw_symbols(const Picture& picture, const Terminal& terminal, int colum
   out.columns = cells.columns;
   out.rows = cells.rows;
   out.scale = cells.scale;
-  auto canvas = render(cells.picture, plain, out.columns, out.rows);
+  if (plain.colors == Colors::truecolor && plain.unicode) {
+    for (int y = 0; y < out.rows; ++y)
+      for (int x = 0; x < out.columns; ++x)
+        out.cells.push_back(half_block(cells.picture.at(x, 2 * y), cells.picture.at(x, 2 * y + 1)));
+    return out;
+  }
+  auto canvas = render(sampled(cells), plain, out.columns, out.rows);
   for (int y = 0; y < out.rows; ++y)
     for (int x = 0; x < out.columns; ++x) {
       SymbolCell cell;

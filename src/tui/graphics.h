@@ -1,5 +1,6 @@
-// Pictures as bytes for a terminal: PNG files for kitty and iTerm2, through chafa sixel, else half-blocks. Pixels stay
-// pixels: pictures are enlarged by whole factors and nearest neighbour only; what is too large is reduced.
+// Pictures as bytes or cells for a terminal: PNG files for kitty and iTerm2, sixel through chafa, else half-blocks (by
+// chafa where colours are few). Pixels stay pixels: pictures are enlarged by whole factors and nearest neighbour only;
+// what is too large is reduced.
 #pragma once
 #include <cstdint>
 #include <string>

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/text.h"
 #include "pixel/files.h"
@@ -167,8 +168,8 @@ std::vector<PictureRow> parse_pictures(const Json& pictures) {
   return out;
 }
 
-void take_status(PlanScreen& plan, const Json& status) {
-  plan.any = true;
+PlanStatus parse_status(const Json& status) {
+  PlanStatus plan;
   plan.run = uint32_t(num(status, "run"));
   plan.plan = str(status, "plan");
   plan.state = str(status, "state");
@@ -176,8 +177,6 @@ void take_status(PlanScreen& plan, const Json& status) {
   plan.progress = num(status, "progress");
   plan.eta = time(status, "eta");
   plan.created = time(status, "created");
-  auto before = std::move(plan.nodes);
-  plan.nodes.clear();
   for (auto& o : part(status, "orchestrators")) {
     auto head = plan_row(PlanRow::orchestrator, raw(o, "id"), o);
     head.name = str(o, "orchestrator");
@@ -185,16 +184,36 @@ void take_status(PlanScreen& plan, const Json& status) {
     head.needs_person = false;
     plan.nodes.push_back(std::move(head));
     auto& workstreams = part(o, "workstreams");
-    if (workstreams.is_object())
-      for (auto& [id, w] : workstreams.items()) plan.nodes.push_back(plan_row(PlanRow::workstream, id, w));
+    if (!workstreams.is_object()) continue;
+    for (auto& id : part(o, "order"))  // as the plan has them
+      if (auto w = id.is_string() ? workstreams.find(id.get<std::string>()) : workstreams.end(); w != workstreams.end())
+        plan.nodes.push_back(plan_row(PlanRow::workstream, w.key(), *w));
   }
   for (auto& g : part(status, "gates")) plan.nodes.push_back(plan_row(PlanRow::gate, raw(g, "id"), g));
-  plan.decisions.clear();
+  std::set<std::string> persons;
   for (auto& d : part(status, "decisions")) {
-    plan.decisions.push_back({str(d, "id"), str(d, "target"), str(d, "text"), str(d, "note")});
-    for (auto& node : plan.nodes) node.needs_person |= node.id == plan.decisions.back().target;
+    plan.decisions.push_back(
+        {str(d, "id"), str(d, "target"), str(d, "text"), str(d, "note"), strings(part(d, "also"))});
+    persons.insert(plan.decisions.back().target);
+    persons.insert(plan.decisions.back().also.begin(), plan.decisions.back().also.end());
   }
-  keep_selected(plan.list, before, plan.nodes, [](auto& n) { return n.id; });
+  for (auto& e : part(status, "escalations")) {
+    auto id = str(e, "id");  // "E7"
+    uint32_t number = 0;
+    if (id.size() > 1) std::from_chars(id.data() + 1, id.data() + id.size(), number);
+    plan.escalations.push_back({number, str(e, "target"), str(e, "text")});
+    persons.insert(plan.escalations.back().target);
+  }
+  for (auto& node : plan.nodes) node.needs_person |= node.kind != PlanRow::orchestrator && persons.contains(node.id);
+  return plan;
+}
+
+int PlanStatus::persons() const { return int(std::ranges::count_if(nodes, &PlanRow::needs_person)); }
+
+void take_status(PlanScreen& plan, PlanStatus status) {
+  keep_selected(plan.list, plan.nodes, status.nodes, [](auto& n) { return n.id; });
+  static_cast<PlanStatus&>(plan) = std::move(status);
+  plan.any = true;
 }
 
 void take_jobs(Model& m, std::vector<JobRow> jobs, bool paused) {
@@ -207,6 +226,7 @@ void take_jobs(Model& m, std::vector<JobRow> jobs, bool paused) {
       m.say(fmt::format("{}: {}{}{}", awaited->second, job.state, job.note.empty() ? "" : ": ", job.note),
             job.state != "completed");
       m.awaited.erase(awaited);
+      m.monitor.workers_due.last = {};  // it may hold another model now
     }
     if (job.id != g.job || g.job.empty()) continue;
     g.state = job.state;
@@ -319,9 +339,16 @@ Ask ask(wire::Request request, Due Model::* due, std::function<void(Model&, cons
           }};
 }
 
+bool jobs_matter(const Model& m) {
+  bool drawing = m.generation.state == "sent" || m.generation.state == "queued" || m.generation.state == "running";
+  return drawing || !m.awaited.empty() || m.tab == Tab::queue || m.tab == Tab::comparison || m.tab == Tab::monitor;
+}
+
 void refresh_jobs(Model& m, Effects& e) {
+  if (!jobs_matter(m) && m.jobs_due.last != Time{}) return;
   Duration every = m.jobs.size() > 500 ? 1000ms : 150ms;
-  if (!m.jobs_due.stale && m.now - m.jobs_due.last < 5s) return;
+  bool goes_on = !m.jobs.empty() && m.jobs[0].state == "running";  // they come first
+  if (!m.jobs_due.stale && (!goes_on || m.now - m.jobs_due.last < 5s)) return;
   if (!m.jobs_due.ask(m.now, every)) return;
   Ask jobs{wire::ListJobs{}, {}};
   jobs.prepare = [](const Result<wire::Reply>& reply) -> std::function<void(Model&)> {
@@ -338,14 +365,23 @@ void refresh_jobs(Model& m, Effects& e) {
 
 void refresh_plan(Model& m, Effects& e) {
   auto& p = m.plan;
-  if (m.tab == Tab::plan && (p.due.stale || m.now - p.due.last > 5s) && p.due.ask(m.now, 250ms))
-    e.asks.push_back({wire::RunStatus{}, [](Model& model, const Result<wire::Reply>& reply) {
-                        model.plan.due.pending = false;
-                        auto* state = reply ? std::get_if<wire::RunState>(&*reply) : nullptr;
-                        if (!state) return void(model.plan.any = false);
-                        take_status(model.plan, *state->status);
-                        filter(model);
-                      }});
+  // Elsewhere only now and then: the screens' names tell whether a person is needed.
+  bool here = m.tab == Tab::plan;
+  Duration every = !here ? 5s : p.nodes.size() > 500 ? 1000ms : 250ms;
+  if ((p.due.stale || (here && m.now - p.due.last > 5s)) && p.due.ask(m.now, every)) {
+    Ask status{wire::RunStatus{}, {}};
+    status.prepare = [](const Result<wire::Reply>& reply) -> std::function<void(Model&)> {
+      auto* state = reply ? std::get_if<wire::RunState>(&*reply) : nullptr;
+      auto parsed = std::make_shared<PlanStatus>(state ? parse_status(*state->status) : PlanStatus());
+      return [parsed, any = state != nullptr](Model& model) {
+        model.plan.due.pending = false;
+        if (!any) return void(model.plan.any = false);
+        take_status(model.plan, std::move(*parsed));
+        filter(model);
+      };
+    };
+    e.asks.push_back(std::move(status));
+  }
   int at = p.list.current();
   if (m.tab != Tab::plan || at < 0 || p.nodes[size_t(at)].kind == PlanRow::orchestrator) return;
   auto id = p.nodes[size_t(at)].id;
@@ -543,6 +579,12 @@ void refresh_pictures(Model& m, const std::vector<std::string>& missing, Effects
 }
 
 }  // namespace
+
+bool refresh_soon(const Model& m) {
+  bool gallery = m.tab == Tab::gallery || m.tab == Tab::generation;
+  return m.connected && ((m.jobs_due.stale && jobs_matter(m)) || (m.gallery.due.stale && gallery) ||
+                         (m.tab == Tab::plan && (m.plan.due.stale || m.plan.detail_due.stale)));
+}
 
 void refresh(Model& m, const std::vector<std::string>& missing, Effects& e) {
   if (!m.connected) return;

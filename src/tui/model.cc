@@ -36,7 +36,6 @@ void LogView::open(const std::string& of, uint32_t in_run) {
 void Model::say(std::string text, bool bad) {
   notice = one_line(text);
   notice_bad = bad;
-  notice_at = now;
 }
 
 bool Model::typing() const { return prompt.has_value() || (tab == Tab::generation && generation.focus >= 0); }
@@ -84,6 +83,7 @@ ListState* current_list(Model& m) {
 }
 
 void choose_tab(Model& m, Tab tab) {
+  if (tab == Tab::help && m.tab != Tab::help) m.help_from = m.tab, m.help_scroll = 0;
   m.tab = tab;
   m.notice.clear();
   if (tab == Tab::generation && m.generation.focus < 0) m.generation.focus = Generation::prompt;
@@ -220,7 +220,15 @@ void act(Model& m, const Action& action, Effects& e) {
 const std::vector<Action>& global_actions() {
   static const std::vector<Action> all = {
       {"1-9", "screens", "choose a screen", {}, {}},
-      {"?", "help", "what can be done here", {}, [](Model& m, Effects&) { choose_tab(m, Tab::help); }},
+      {"?",
+       "help",
+       "what can be done here; again or esc: back",
+       {},
+       [](Model& m, Effects&) {
+         bool there = m.tab == Tab::help;
+         choose_tab(m, there ? m.help_from : Tab::help);
+         if (!there) m.help_scroll = -1;
+       }},
       {"/", "filter", "filter the list", {}, [](Model& m, Effects&) { open_filter(m); }},
       {":", "commands", "find a command by its name", {}, [](Model& m, Effects&) { open_palette(m); }},
       {"q", "quit", "leave; what runs goes on", {}, [](Model&, Effects& e) { e.quit = true; }},

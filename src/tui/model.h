@@ -35,6 +35,7 @@ struct Ask {
 struct Effects {
   std::vector<Ask> asks;
   bool quit = false, suspend = false, repaint = false;
+  bool example = false;                 // an example plan into the project; then it is run
   std::string copy;                     // to the clipboard
   std::string open;                     // a folder, in the desktop's file manager
   std::string write_path, write_bytes;  // a file on this machine; a path that is not absolute: in the working directory
@@ -100,6 +101,23 @@ struct PlanRow {
 };
 struct DecisionRow {
   std::string id, target, text, note;
+  std::vector<std::string> also;  // others that the same answer settles
+};
+struct EscalationRow {
+  uint32_t number = 0;
+  std::string target, text;
+};
+// What the daemon says of a run.
+struct PlanStatus {
+  uint32_t run = 0;
+  std::string plan, state;
+  double progress = 0;
+  Time eta{}, created{};
+  bool paused = false;
+  std::vector<PlanRow> nodes;
+  std::vector<DecisionRow> decisions;
+  std::vector<EscalationRow> escalations;
+  int persons() const;  // how many nodes need one
 };
 struct CriterionRow {
   int number = 0;
@@ -136,14 +154,8 @@ struct GalleryScreen {
   int columns = 1;  // of the grid, as it was drawn
   uint64_t deleted = 0;
 };
-struct PlanScreen {
-  uint32_t run = 0;
-  std::string plan, state;
-  double progress = 0;
-  Time eta{}, created{};
-  bool any = false, paused = false;
-  std::vector<PlanRow> nodes;
-  std::vector<DecisionRow> decisions;
+struct PlanScreen : PlanStatus {
+  bool any = false;
   ListState list;
   Due due, detail_due;
   bool only_person = false;
@@ -182,7 +194,6 @@ struct Model {
   std::string project, version;
   std::string notice;
   bool notice_bad = false;
-  Time notice_at{};
 
   Generation generation;
   std::vector<JobRow> jobs;
@@ -204,7 +215,8 @@ struct Model {
   PlanScreen plan;
   MonitorScreen monitor;
   std::map<std::string, std::string> awaited;  // jobs whose end is told, and what they do
-  int help_scroll = 0;
+  int help_scroll = 0;                         // negative: to what is said of help_from
+  Tab help_from = Tab::generation;             // where help was asked for
   std::optional<Prompt> prompt;
 
   struct Held {
@@ -236,11 +248,13 @@ void handle(Model& model, const wire::Update& update);
 void handle_events(Model& model, uint64_t count);  // something happened; the lists are asked for again
 // Asks for what the screens show and is not known or not current. Called every turn.
 void refresh(Model& model, const std::vector<std::string>& missing_pictures, Effects& effects);
+bool refresh_soon(const Model& model);  // something is not current, and was asked for too lately to ask again at once
 
 // Of replies; each tolerates fields that are missing.
 std::vector<JobRow> parse_jobs(const Json& jobs);
 std::vector<PictureRow> parse_pictures(const Json& pictures);
-void take_status(PlanScreen& plan, const Json& status);
+PlanStatus parse_status(const Json& status);
+void take_status(PlanScreen& plan, PlanStatus status);
 void take_jobs(Model& model, std::vector<JobRow> jobs, bool paused);
 void take_pictures(Model& model, std::vector<PictureRow> pictures);
 void filter(Model& model);                                                     // the rows of every list anew

@@ -107,15 +107,20 @@ std::string Painter::text_of(const ftxui::Box& box) {
   return out;
 }
 
-const Drawn& Painter::drawn(const Placement& p, int columns, int rows) {
-  auto [it, fresh] = made_.try_emplace({p.picture.get(), columns, rows});
-  if (fresh) it->second = {p.picture, draw(*p.picture, terminal_, columns, rows), 0};
+// The picture's bytes; nothing if they are still to be made and there is no time left.
+const Drawn* Painter::drawn(const Placement& p, int columns, int rows, PictureTime& time) {
+  std::tuple<const void*, int, int> key{p.picture.get(), columns, rows};
+  auto it = made_.find(key);
+  if (it == made_.end()) {
+    if (!time.left()) return nullptr;
+    it = made_.emplace(key, Made{p.picture, draw(*p.picture, terminal_, columns, rows), 0}).first;
+  }
   it->second.used = frame_;
-  return it->second.drawn;
+  return &it->second.drawn;
 }
 
 // Kitty keeps its pictures apart from the cells, under ids; elsewhere cells and pictures replace each other.
-std::string Painter::pictures(const std::vector<std::shared_ptr<Placement>>& wanted) {
+std::string Painter::pictures(const std::vector<std::shared_ptr<Placement>>& wanted, PictureTime& time) {
   std::map<uint32_t, Placement> now;
   std::vector<const Placement*> fresh;
   ++frame_;
@@ -134,10 +139,11 @@ std::string Painter::pictures(const std::vector<std::shared_ptr<Placement>>& wan
   }
   for (auto* p : fresh) {
     int columns = p->box.x_max - p->box.x_min + 1, rows = p->box.y_max - p->box.y_min + 1;
-    auto& picture = drawn(*p, columns, rows);
-    std::string_view bytes = picture.bytes;
+    auto* picture = drawn(*p, columns, rows, time);
+    if (!picture) continue;
+    std::string_view bytes = picture->bytes;
     while (bytes.ends_with("\r\n")) bytes.remove_suffix(2);  // no scrolling at the last row
-    out += position(p->box.x_min + (columns - picture.columns) / 2, p->box.y_min + (rows - picture.rows) / 2);
+    out += position(p->box.x_min + (columns - picture->columns) / 2, p->box.y_min + (rows - picture->rows) / 2);
     out += with_id(std::string(bytes), ++last_id_);
     now.emplace(last_id_, *p);
   }
@@ -147,12 +153,13 @@ std::string Painter::pictures(const std::vector<std::shared_ptr<Placement>>& wan
   return out;
 }
 
-std::string Painter::paint(const Screen& screen, const std::vector<std::shared_ptr<Placement>>& placements) {
+std::string Painter::paint(const Screen& screen, const std::vector<std::shared_ptr<Placement>>& placements,
+                           PictureTime& time) {
   auto changed = cells(screen);
   auto cursor = screen.cursor();
   bool visible = cursor.shape != Screen::Cursor::Hidden;
   shown_ = screen;
-  changed += pictures(placements);
+  changed += pictures(placements, time);
   int x = visible ? cursor.x : -1, y = visible ? cursor.y : -1;
   if (changed.empty() && x == cursor_x_ && y == cursor_y_) return "";
   cursor_x_ = x;

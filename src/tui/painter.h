@@ -21,17 +21,18 @@ class Painter {
   // The terminal stays the caller's, who may find that it has changed: its cells' size with a font.
   explicit Painter(const Terminal& terminal) : terminal_(terminal) {}
   explicit Painter(Terminal&&) = delete;
-  // Empty when the terminal shows all that already.
-  std::string paint(const ftxui::Screen& screen, const std::vector<std::shared_ptr<Placement>>& placements);
+  // Empty when the terminal shows all that already. Of new pictures only as many as there is time for.
+  std::string paint(const ftxui::Screen& screen, const std::vector<std::shared_ptr<Placement>>& placements,
+                    PictureTime& time);
   void forget() { shown_.reset(); }  // the next frame is painted whole: after a resize or a stop
 
  private:
   std::string cells(const ftxui::Screen& screen);
   std::string style(const ftxui::Pixel& pixel) const;
   std::string glyph(const std::string& character) const;
-  const Drawn& drawn(const Placement& placement, int columns, int rows);
+  const Drawn* drawn(const Placement& placement, int columns, int rows, PictureTime& time);
   std::string text_of(const ftxui::Box& box);
-  std::string pictures(const std::vector<std::shared_ptr<Placement>>& wanted);
+  std::string pictures(const std::vector<std::shared_ptr<Placement>>& wanted, PictureTime& time);
 
   const Terminal& terminal_;
   std::optional<ftxui::Screen> shown_;

@@ -34,11 +34,11 @@ TEST(Painter, SendsNothingWhenNothingChangesAndLittleWhenLittleDoes) {
   auto m = example(80, 24);
   Stage stage(terminal());
   Painter painter(stage.terminal);
-  auto first = painter.paint(screen_of(m, stage), stage.placements);
+  auto first = painter.paint(screen_of(m, stage), stage.placements, stage.time);
   EXPECT_GT(first.size(), 500u);
-  EXPECT_EQ(painter.paint(screen_of(m, stage), stage.placements), "");
+  EXPECT_EQ(painter.paint(screen_of(m, stage), stage.placements, stage.time), "");
   handle(m, Key{"s", "s", 0, 0});
-  auto second = painter.paint(screen_of(m, stage), stage.placements);
+  auto second = painter.paint(screen_of(m, stage), stage.placements, stage.time);
   EXPECT_FALSE(second.empty());
   EXPECT_LT(second.size(), 250u) << second;
   EXPECT_TRUE(second.starts_with("\x1b[?2026h"));
@@ -53,7 +53,7 @@ TEST(Painter, NoColourAndNoUnicodeWhereThereIsNone) {
   plain.unicode = false;
   Stage stage(plain);
   Painter painter(plain);
-  auto bytes = painter.paint(screen_of(m, stage), stage.placements);
+  auto bytes = painter.paint(screen_of(m, stage), stage.placements, stage.time);
   for (auto c : bytes) EXPECT_LT(static_cast<unsigned char>(c), 0x80);
   EXPECT_EQ(bytes.find("\x1b[0;3"), std::string::npos) << "a colour";
   EXPECT_EQ(bytes.find(";38;"), std::string::npos);
@@ -95,7 +95,7 @@ TEST(Painter, PicturesAreWholeInTheirPlaceAndGoneWithTheirScreen) {
     TestTerminal shown(100, 30, 10, 20);
     auto frame = [&] {
       auto screen = screen_of(m, stage);
-      auto bytes = painter.paint(screen, stage.placements);
+      auto bytes = painter.paint(screen, stage.placements, stage.time);
       shown.feed(bytes);
       expect_shown(shown, screen, stage);
       return bytes;
@@ -157,9 +157,34 @@ RC_GTEST_PROP(Painter, WhateverIsDoneTheTerminalShowsWhatWasDrawn, ()) {
       handle(m, Key{step, step.size() == 1 && m.typing() ? step : "", 0, 0});
     }
     auto screen = screen_of(m, stage);
-    shown.feed(painter.paint(screen, stage.placements));
+    shown.feed(painter.paint(screen, stage.placements, stage.time));
     expect_shown(shown, screen, stage);
     RC_ASSERT(!testing::Test::HasFailure());
+  }
+}
+
+TEST(Painter, ManyNewPicturesAreSpreadOverFrames) {
+  auto m = example(100, 30);
+  m.tab = Tab::gallery;
+  for (auto& p : m.gallery.pictures) m.pictures[p.path].picture = std::make_shared<pixel::Picture>(*checkers());
+  for (auto graphics : {Graphics::symbols, Graphics::kitty}) {
+    Stage stage(with(graphics)), whole(with(graphics));
+    Painter painter(stage.terminal), at_once(whole.terminal);
+    TestTerminal shown(100, 30, 10, 20), wanted(100, 30, 10, 20);
+    auto all = screen_of(m, whole);
+    wanted.feed(at_once.paint(all, whole.placements, whole.time));
+    EXPECT_FALSE(whole.time.unfinished());
+    int frames = 0;
+    std::string cells;
+    do {
+      stage.time.begin({});
+      auto screen = screen_of(m, stage);
+      cells = screen_text(screen);
+      shown.feed(painter.paint(screen, stage.placements, stage.time));
+    } while (++frames < 100 && stage.time.unfinished());
+    EXPECT_EQ(cells, screen_text(all));
+    EXPECT_EQ(frames, 10) << name(graphics);  // two rows of five
+    EXPECT_EQ(shown.images().size(), wanted.images().size());
   }
 }
 

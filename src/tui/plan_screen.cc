@@ -16,18 +16,27 @@ const PlanRow* node(const Model& m) {
   int at = m.plan.list.current();
   return at < 0 ? nullptr : &m.plan.nodes[size_t(at)];
 }
+std::string no_plan(const Model& m) { return m.plan.any ? "" : "no plan runs; R runs one"; }
 std::string no_node(const Model& m) {
-  if (!m.plan.any) return "no plan runs; `sparky run PLAN` or :run starts one";
+  if (!m.plan.any) return no_plan(m);
   return node(m) && node(m)->kind != PlanRow::orchestrator ? "" : "choose a workstream or a gate";
 }
 const DecisionRow* decision(const Model& m) {
   if (!node(m)) return nullptr;
-  auto it = std::ranges::find(m.plan.decisions, node(m)->id, &DecisionRow::target);
+  auto& id = node(m)->id;
+  auto it = std::ranges::find_if(
+      m.plan.decisions, [&](auto& d) { return d.target == id || std::ranges::find(d.also, id) != d.also.end(); });
   return it == m.plan.decisions.end() ? nullptr : &*it;
 }
 std::string no_decision(const Model& m) {
   if (!node(m)) return no_node(m);
   return decision(m) ? "" : fmt::format("nothing waits for a decision at {}; n shows what does", node(m)->id);
+}
+
+const EscalationRow* escalation(const Model& m) {
+  if (!node(m)) return nullptr;
+  auto it = std::ranges::find(m.plan.escalations, node(m)->id, &EscalationRow::target);
+  return it == m.plan.escalations.end() ? nullptr : &*it;
 }
 
 void decide(Model& m, Effects&, const std::string& answer) {
@@ -50,16 +59,10 @@ void skip(Model& m, Effects&) {
 }
 
 void start_run(Model& m, Effects&) {
-  Prompt p{.title = "Run plan", .hint = "path of a plan file or directory on the daemon's machine"};
+  Prompt p{.title = "Run plan", .hint = "a plan file or directory on the daemon's machine; only enter: the one here"};
   p.done = [](Model& model, Effects& e, const std::string& given) {
     auto path = std::string(trim(given));
-    if (path.empty()) return model.say("no plan was named", true);
-    if (path[0] != '/') path = model.project + "/" + path;
-    e.asks.push_back({wire::StartRun{.plan = path}, [](Model& mm, const Result<wire::Reply>& reply) {
-                        if (auto error = error_of(reply); !error.empty()) return mm.say(error, true);
-                        mm.plan.due.stale = true;
-                        mm.say("the run is under way");
-                      }});
+    e.asks.push_back(run_of(path.starts_with('/') ? path : model.project + "/" + path));
   };
   m.prompt = std::move(p);
 }
@@ -72,13 +75,22 @@ void view(Model& m, PlanScreen::View which) {
 
 }  // namespace
 
+Ask run_of(const std::string& plan) {
+  return {wire::StartRun{.plan = plan}, [](Model& m, const Result<wire::Reply>& reply) {
+            if (auto error = error_of(reply); !error.empty()) return m.say(error, true);
+            m.plan.due.stale = true;
+            m.plan.due.last = {};
+            m.say("the run is under way");
+          }};
+}
+
 const std::vector<Action>& plan_actions() {
   auto deciding = [](const char* answer) { return [answer](Model& m, Effects& e) { decide(m, e, answer); }; };
   auto look = [](PlanScreen::View which) { return [which](Model& m, Effects&) { view(m, which); }; };
   static const std::vector<Action> all = {
       {"enter", "evidence", "each criterion with its evidence, or back", no_node, look(PlanScreen::evidence)},
       {"f", "log", "follow the log, or back", no_node, look(PlanScreen::log)},
-      {"g", "gantt", "when everything ran, runs and is expected", {}, look(PlanScreen::gantt)},
+      {"g", "gantt", "when everything ran, runs and is expected", no_plan, look(PlanScreen::gantt)},
       {"a", "approve", "approve what waits for a decision", no_decision, deciding("approve")},
       {"d", "reject", "reject what waits for a decision", no_decision, deciding("reject")},
       {"w", "waive", "waive it, with a reason", no_decision, deciding("waive")},
@@ -91,23 +103,33 @@ const std::vector<Action>& plan_actions() {
        [](Model& m, Effects& e) {
          e.asks.push_back(tell(wire::CancelNode{m.plan.run, node(m)->id, ""}, node(m)->id + " is cancelled"));
        }},
-      {"p", "pause", "pause the run, or go on", [](const Model& m) { return m.plan.any ? "" : "no plan runs"; },
+      {"e", "put away", "put away what was noticed here: a stall, an overrun, a budget",
+       [](const Model& m) {
+         if (!node(m)) return no_node(m);
+         return escalation(m) ? "" : "nothing was noticed at " + node(m)->id;
+       },
+       [](Model& m, Effects& e) { e.asks.push_back(tell(wire::CloseEscalation{escalation(m)->number}, "put away")); }},
+      {"p", "pause", "pause the run, or go on", no_plan,
        [](Model& m, Effects& e) {
          if (m.plan.paused)
            e.asks.push_back(tell(wire::ResumeRun{m.plan.run}, "the run goes on"));
          else
            e.asks.push_back(tell(wire::PauseRun{m.plan.run}, "the run is paused; what runs finishes"));
        }},
-      {"n",
-       "needs me",
-       "show only what needs a person, or all",
-       {},
+      {"n", "needs me", "show only what needs a person, or all", no_plan,
        [](Model& m, Effects&) {
          m.plan.only_person = !m.plan.only_person;
          filter(m);
          if (m.plan.only_person && m.plan.list.rows.empty()) m.say("nothing needs a person");
        }},
       {"R", "run", "start or resume a run of a plan", {}, start_run},
+      {"E", "example", "write an example plan into the project, and run it",
+       [](const Model& m) {
+         return m.plan.any ? "there is a plan already; R runs another"
+                : !m.local ? "the project is on another machine: `sparky init` makes one there"
+                           : "";
+       },
+       [](Model&, Effects& e) { e.example = true; }},
   };
   return all;
 }
@@ -156,7 +178,9 @@ Element detail(Model& m, Stage& stage, int width, int height) {
   if (auto* d = decision(m)) {
     rows.push_back(text(cut(one_line(fmt::format("? {} {}", d->id, d->text)), width)) | color(stage.theme.warn));
     if (!d->note.empty()) add("  " + d->note);
+    if (!d->also.empty()) add("  the same answer settles " + join(d->also, ", "), true);
   }
+  if (auto* e = escalation(m)) rows.push_back(text(cut("! " + one_line(e->text), width)) | color(stage.theme.warn));
   if (p.view == PlanScreen::evidence) {
     if (p.criteria.empty()) add("no criteria", true);
     for (auto& c : p.criteria) {
@@ -233,11 +257,12 @@ Element gantt(Model& m, Stage& stage, int width, int height) {
 Element draw_plan(Model& m, Stage& stage, int width, int height) {
   auto& p = m.plan;
   if (!p.any)
-    return empty_hint({"No plan runs.", "R starts one; so does `sparky run PLAN`.", "`sparky init` makes an example."});
+    return empty_hint(
+        {"No plan runs.", "R runs one; so does `sparky run PLAN`.", "E writes an example here and runs it."});
   auto head = fmt::format("{}  run {}  {}{}", one_line(p.plan), p.run, p.state, p.paused ? "  PAUSED" : "");
   if (p.eta > m.now && p.state == "running")
     head += fmt::format("  {} to go", human(std::chrono::floor<std::chrono::seconds>(p.eta - m.now)));
-  if (!p.decisions.empty()) head += fmt::format("  {} decisions wait", p.decisions.size());
+  if (int persons = p.persons()) head += fmt::format("  {} need{} a person: n", persons, persons == 1 ? "s" : "");
   auto top = hbox({bar(p.progress, width >= 80 ? 26 : 14, stage.theme.accent), text("  "),
                    text(cut(head, std::max(1, width - (width >= 80 ? 29 : 17)))) | bold});
   if (p.view == PlanScreen::gantt) return vbox({std::move(top), gantt(m, stage, width, height - 1)});

@@ -32,6 +32,7 @@ void generate(Model& model, Effects& effects, bool new_seed);
 std::optional<wire::Generate> request_of(Model& model);
 void new_comparison(Model& model);                    // asks for the models that draw the form's prompt
 void use_request(Model& model, const Json& request);  // a picture's own request into the fields
+Ask run_of(const std::string& plan);                  // by its path on the daemon's machine
 bool back(Model& model);                              // esc; false: there is nothing to go back from
 
 // A picture by its path: what is known of it; asks for what is missing.

@@ -209,6 +209,49 @@ TEST(Studio, TheSelectionStaysOnItsRowWhenTheListChanges) {
   EXPECT_EQ(m.jobs[size_t(m.job_list.current())].id, "tui-2");
 }
 
+TEST(Studio, JobsThatWaitGoEarlierAndLater) {
+  auto m = example(80, 24);
+  m.tab = Tab::queue;
+  Json jobs = Json::array();
+  for (auto [id, position] : {std::pair{"c", 3}, {"a", 1}, {"b", 2}})
+    jobs.push_back({{"id", id}, {"state", "queued"}, {"position", position}});
+  jobs.push_back({{"id", "r"}, {"state", "running"}});
+  take_jobs(m, parse_jobs(jobs), false);
+  press(m, "home");
+  EXPECT_TRUE(press(m, "K").asks.empty());
+  EXPECT_NE(m.notice.find("only a job that waits"), std::string::npos) << m.notice;
+  press(m, "down");
+  EXPECT_EQ(m.jobs[size_t(m.job_list.current())].id, "a");
+  EXPECT_TRUE(press(m, "K").asks.empty());
+  EXPECT_NE(m.notice.find("it is the next already"), std::string::npos) << m.notice;
+  EXPECT_EQ(std::get<wire::MoveJob>(press(m, "J").asks[0].request).before, "c");
+  press(m, "down");
+  EXPECT_TRUE(std::get<wire::MoveJob>(press(m, "J").asks[0].request).last);
+  EXPECT_EQ(std::get<wire::MoveJob>(press(m, "K").asks[0].request).before, "a");
+  press(m, "down");
+  EXPECT_TRUE(press(m, "J").asks.empty());
+  auto front = std::get<wire::MoveJob>(press(m, "F").asks[0].request);
+  EXPECT_EQ(front.id, "c");
+  EXPECT_TRUE(front.before.empty() && !front.last);
+}
+
+TEST(Studio, ModelsAreLoadedAndUnloadedWhereThatDoesSomething) {
+  auto m = example(80, 24);
+  m.tab = Tab::models;
+  auto load = std::get<wire::SubmitJob>(press(m, "l").asks[0].request);
+  EXPECT_EQ(load.kind, "load");
+  EXPECT_EQ(load.model, "sprite-32");
+  EXPECT_TRUE(press(m, "u").asks.empty());
+  EXPECT_NE(m.notice.find("it is not loaded"), std::string::npos);
+  m.monitor.workers = {{.name = "local-sprite", .loaded = {"sprite-32"}}};
+  EXPECT_NE(drawn(m).find("local-sprite"), std::string::npos);
+  EXPECT_TRUE(press(m, "l").asks.empty());
+  EXPECT_EQ(std::get<wire::SubmitJob>(press(m, "u").asks[0].request).kind, "unload");
+  press(m, "down");
+  EXPECT_TRUE(press(m, "l").asks.empty());
+  EXPECT_NE(m.notice.find("LoRA"), std::string::npos);
+}
+
 TEST(Studio, ASnappedPictureIsShownAndTheEndOfAJobIsTold) {
   auto m = example(80, 24);
   m.generation.image = "/o/dragon.png";
@@ -286,6 +329,94 @@ TEST(Studio, ThroughputIsOfTheLastMinuteAndTimesAreMedians) {
   EXPECT_DOUBLE_EQ(t.work_s, 28);
   m.now = at("2025-11-12T14:30:33Z");
   EXPECT_EQ(throughput(m).jobs_a_minute, 1);
+}
+
+TEST(Studio, WhatNeedsAPersonIsFoundAtOnce) {
+  auto m = example(120, 30);
+  m.tab = Tab::gallery;
+  EXPECT_NE(drawn(m).find("9 Plan?1"), std::string::npos) << "the screens' names tell";
+  m.tab = Tab::plan;
+  take_status(m.plan, parse_status(Json::parse(R"({"run":3,"plan":"Night","state":"running",
+    "orchestrators":[{"orchestrator":"All","id":"all","order":["B","A","C","D"],"workstreams":{
+      "A":{"name":"a","status":"in_progress"},"B":{"name":"b","status":"decision_needed"},
+      "C":{"name":"c","status":"decision_needed"},"D":{"name":"d","status":"in_progress"}}}],
+    "decisions":[{"id":"D1","target":"B","text":"May npm be used?","also":["C"]}],
+    "escalations":[{"id":"E12","target":"D","text":"no sign of life for 10m"}]})")));
+  filter(m);
+  EXPECT_EQ(m.plan.persons(), 3);
+  EXPECT_EQ(m.plan.nodes[1].id, "B") << "as the plan has them";
+  EXPECT_NE(drawn(m).find("3 need a person: n"), std::string::npos);
+  press(m, "home");
+  press(m, "n");
+  EXPECT_EQ(m.plan.list.rows.size(), 3u);
+  EXPECT_NE(drawn(m).find("? D1 May npm be used?"), std::string::npos) << drawn(m);
+  press(m, "down");  // C: the same question
+  EXPECT_NE(drawn(m).find("? D1 May npm be used?"), std::string::npos) << drawn(m);
+  press(m, "a");
+  EXPECT_EQ(std::get<wire::Decide>(press(m, "enter").asks.at(0).request).target, "D1");
+  EXPECT_TRUE(press(m, "e").asks.empty());
+  EXPECT_NE(m.notice.find("nothing was noticed at C"), std::string::npos) << m.notice;
+  press(m, "down");
+  EXPECT_NE(drawn(m).find("! no sign of life"), std::string::npos) << drawn(m);
+  EXPECT_EQ(std::get<wire::CloseEscalation>(press(m, "e").asks.at(0).request).escalation, 12u);
+}
+
+TEST(Studio, TheScreensNamesAreWholeAtEveryWidth) {
+  for (bool connected : {true, false})
+    for (int width = 100; width < 160; ++width) {
+      auto m = example(width, 24);
+      m.connected = connected;
+      m.connection = "the daemon does not answer";
+      EXPECT_NE(drawn(m).find(" 2 Comparison  3 Queue  4 Gallery  5 Models  6 Monitor  7 Settings  8 Help  9 Plan"),
+                std::string::npos)
+          << drawn(m);
+    }
+}
+
+TEST(Studio, KeysThatDoNothingSayWhy) {
+  Model m;  // an empty project, and no daemon
+  m.width = 100;
+  m.height = 30;
+  m.generation.focus = -1;
+  for (int tab = 1; tab <= tab_count; ++tab)
+    for (auto& action : actions(Tab(tab))) {
+      m.tab = Tab(tab);
+      m.prompt.reset();
+      m.notice.clear();
+      m.generation.focus = -1;
+      auto effects = press(m, action.key);
+      bool did = !effects.asks.empty() || effects.example || m.prompt || m.tab != Tab(tab) || m.generation.focus >= 0;
+      EXPECT_TRUE(did || !m.notice.empty()) << name(Tab(tab)) << " " << action.key;
+    }
+}
+
+TEST(Studio, HelpBeginsWhereItWasAskedForAndLeadsBack) {
+  auto m = example(80, 24);
+  m.tab = Tab::queue;
+  press(m, "?");
+  auto shown = drawn(m);
+  EXPECT_EQ(shown.find("Everywhere"), std::string::npos) << shown;
+  EXPECT_NE(shown.find("3 Queue\n"), std::string::npos) << shown;
+  press(m, "up");
+  press(m, "esc");
+  EXPECT_EQ(m.tab, Tab::queue);
+  press(m, "?");
+  press(m, "?");
+  EXPECT_EQ(m.tab, Tab::queue);
+  m.tab = Tab::monitor;
+  press(m, "?");
+  EXPECT_NE(drawn(m).find("it only shows"), std::string::npos);
+}
+
+TEST(Studio, AQuestionSaysWhatIsExpected) {
+  auto m = example(80, 24);
+  m.tab = Tab::plan;
+  press(m, "end");
+  m.plan.list.selected = 3;  // WS-03
+  press(m, "w");
+  EXPECT_NE(drawn(m).find("why (needed)"), std::string::npos) << drawn(m);
+  type(m, "x");
+  EXPECT_EQ(drawn(m).find("why (needed)"), std::string::npos);
 }
 
 TEST(Studio, ClicksChooseWhatIsUnderThem) {

@@ -19,6 +19,7 @@ using namespace std::chrono_literals;
 struct Talk::Impl {
   std::function<Result<wire::Client>()> connect;
   Fd came{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  Fd ended{::eventfd(0, EFD_CLOEXEC)};  // readable from the moment when it all ends
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<Ask> asks;
@@ -101,33 +102,29 @@ struct Talk::Impl {
     }
   }
 
+  // Sleeps until something comes; what comes at once is handed over together, a few dozen times a second at most.
   void listen(wire::Client& client, wire::Follower& follower, wire::Updates& updates) {
-    auto heard = std::chrono::steady_clock::now();
+    constexpr auto quiet_max = 1500ms;  // a daemon says every second that it is there
+    constexpr size_t batch_max = 5000;
     while (!ending) {
-      auto event = follower.next(40ms);
+      follower.wait(updates, ended.get(), quiet_max);
+      auto event = follower.next(0ms);
       uint64_t count = 0;
-      for (; event && *event; event = follower.next(0ms)) {
-        if (++count > 5000) break;
-      }
+      for (; event && *event && count < batch_max; event = follower.next(0ms)) ++count;
       std::vector<wire::Update> batch;
       while (auto update = updates.next(0ms)) {
         batch.push_back(std::move(*update));
-        if (batch.size() > 5000) break;
+        if (batch.size() >= batch_max) break;
       }
-      auto now = std::chrono::steady_clock::now();
       if (count > 0 || !batch.empty()) {
-        heard = now;
         post([count, batch = std::move(batch)](Model& m) {
           if (count > 0) handle_events(m, count);
           for (auto& update : batch) handle(m, update);
         });
+        pause(15ms);
       }
-      bool gone = !event;
-      if (!gone && now - heard > 1s) {  // quiet: a short question shows at once whether it is still there
-        heard = now;
-        gone = !client.ask<wire::Pong>(wire::Ping{}, Duration(1500));
-      }
-      if (!gone) continue;
+      bool quiet = std::chrono::steady_clock::now() - follower.heard() >= quiet_max;
+      if (event && (!quiet || client.ask<wire::Pong>(wire::Ping{}, Duration(1500)))) continue;
       return post([](Model& m) {
         m.connected = false;
         m.connection = "the daemon does not answer";
@@ -151,6 +148,8 @@ Talk::~Talk() {
     std::lock_guard lock(impl_->mutex);
     impl_->ending = true;
   }
+  uint64_t one = 1;
+  (void)!::write(impl_->ended.get(), &one, sizeof one);
   impl_->changed.notify_all();
   impl_->asker.join();
   impl_->listener.join();

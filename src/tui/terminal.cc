@@ -110,8 +110,8 @@ Environment environment() {
   auto locale = get("LC_ALL");
   if (locale.empty()) locale = get("LC_CTYPE");
   if (locale.empty()) locale = get("LANG");
-  return {get("TERM"),     get("COLORTERM"), get("TERM_PROGRAM"),   locale,
-          get("NO_COLOR"), get("TMUX"),      get("SPARKY_GRAPHICS")};
+  return {get("TERM"),     get("COLORTERM"), get("TERM_PROGRAM"),    locale,
+          get("NO_COLOR"), get("TMUX"),      get("SPARKY_GRAPHICS"), get("COLORFGBG")};
 }
 
 Terminal conclude(const Environment& environment, const Answers& answers) {
@@ -138,7 +138,10 @@ Terminal conclude(const Environment& environment, const Answers& answers) {
   else
     out.colors = Colors::ansi16;
 
-  out.light = answers.light;
+  // COLORFGBG, as rxvt and Konsole set it: "0;15", the background last; white and light grey are light.
+  auto background = std::string_view(environment.colorfgbg).substr(environment.colorfgbg.find_last_of(';') + 1);
+  if (auto index = number(background)) out.light = *index == 7 || *index == 15;
+  if (answers.light) out.light = answers.light;
   out.answers = answers.fence;
   if (answers.cell) std::tie(out.cell_width, out.cell_height) = *answers.cell;
   return out;

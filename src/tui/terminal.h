@@ -44,7 +44,7 @@ Answers parse_answers(std::string_view bytes);
 std::string questions(bool tmux);
 
 struct Environment {  // of the process: values of the variables, empty where unset
-  std::string term, colorterm, term_program, lang, no_color, tmux, graphics;  // `graphics`: SPARKY_GRAPHICS
+  std::string term, colorterm, term_program, lang, no_color, tmux, graphics, colorfgbg;  // graphics: SPARKY_GRAPHICS
 };
 Environment environment();
 

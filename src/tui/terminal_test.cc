@@ -52,6 +52,14 @@ TEST(Terminal, ColoursByEnvironment) {
   EXPECT_TRUE(conclude({.lang = "C.UTF-8"}, {}).unicode);
 }
 
+TEST(Terminal, LightByTheEnvironmentWhereTheTerminalDoesNotSay) {
+  EXPECT_EQ(conclude({.colorfgbg = "0;15"}, {}).light, true);
+  EXPECT_EQ(conclude({.colorfgbg = "15;default;0"}, {}).light, false);
+  EXPECT_EQ(conclude({.colorfgbg = "0;default"}, {}).light, std::nullopt);
+  EXPECT_EQ(conclude({}, {}).light, std::nullopt);
+  EXPECT_EQ(conclude({.colorfgbg = "0;15"}, {.light = false}).light, false);
+}
+
 TEST(Terminal, TmuxGetsTheGraphicsQuestionWrapped) {
   EXPECT_TRUE(questions(true).starts_with("\x1bPtmux;\x1b\x1b_G"));
   EXPECT_TRUE(questions(true).ends_with("\x1b[c"));

@@ -70,10 +70,10 @@ inline Model example(int width, int height) {
   take_pictures(m, parse_pictures(pictures));
   for (auto& p : m.gallery.pictures) m.pictures[p.path].picture = checkers();
   m.pictures["/o/dragon.png"].picture = checkers();
-  take_status(m.plan, Json::parse(R"({"run":3,"plan":"Demo","state":"running","progress":0.5,
+  take_status(m.plan, parse_status(Json::parse(R"({"run":3,"plan":"Demo","state":"running","progress":0.5,
     "created":"2025-11-12T14:00:00Z","eta":"2025-11-12T15:00:00Z",
     "orchestrators":[{"orchestrator":"Foundation","id":"foundation","status":"active","phase":"sequential",
-      "progress":0.5,
+      "progress":0.5,"order":["WS-01","WS-02","WS-03","WS-04"],
       "workstreams":{
         "WS-01":{"name":"Hardware","status":"complete","stage":"completed","completion_time":"2025-11-12T14:10:00Z",
                  "criteria":{"verified":2}},
@@ -84,7 +84,7 @@ inline Model example(int width, int height) {
         "WS-04":{"name":"Release","status":"blocked","stage":"waiting","blocker":"WS-02 incomplete"}}}],
     "gates":[{"id":"gate-1","name":"Foundation complete","status":"blocked","stage":"waiting","waits_for":["WS-02"],
               "criteria":[{"verdict":"open"}]}],
-    "decisions":[{"id":"D7","target":"WS-03","text":"Are the docs good?"}]})"));
+    "decisions":[{"id":"D7","target":"WS-03","text":"Are the docs good?"}]})")));
   m.settings = {
       {"run.jobs", "4", "file", "0", "SPARKY_RUN_JOBS", "How many attempts run at once."},
       {"serve.req", "tcp://127.0.0.1:5555", "default", "tcp://127.0.0.1:5555", "SPARKY_SERVE_REQ", "Requests."}};

@@ -27,14 +27,9 @@ void Stage::begin() {
   placements.clear();
   spots.clear();
   missing.clear();
-  for (auto it = made_.begin(); it != made_.end();) {
-    if (!it->second.used) {
-      it = made_.erase(it);
-    } else {
-      it->second.used = false;
-      ++it;
-    }
-  }
+  constexpr size_t kept_max = 400;  // a gallery's pages, to go back to
+  if (made_.size() > kept_max) std::erase_if(made_, [](auto& entry) { return !entry.second.used; });
+  for (auto& [key, made] : made_) made.used = false;
 }
 
 namespace {
@@ -69,11 +64,13 @@ Color color_of(int value, Colors colors) {
 }  // namespace
 
 // FTXUI looks for the nearest of its palette's colours whenever one is made, so each cell is made once.
-const Stage::Made& Stage::symbols(const PicturePtr& picture, int columns, int rows) {
-  auto [it, fresh] = made_.try_emplace({picture.get(), columns, rows});
-  auto& made = it->second;
+const Stage::Made* Stage::symbols(const PicturePtr& picture, int columns, int rows) {
+  std::tuple<const void*, int, int> key{picture.get(), columns, rows};
+  auto known = made_.find(key);
+  if (known == made_.end() && !time.left()) return nullptr;
+  auto& made = known == made_.end() ? made_[key] : known->second;
   made.used = true;
-  if (!fresh) return made;
+  if (known != made_.end()) return &made;
   auto symbols = draw_symbols(*picture, terminal, columns, rows);
   made.picture = picture;
   made.columns = symbols.columns;
@@ -84,7 +81,7 @@ const Stage::Made& Stage::symbols(const PicturePtr& picture, int columns, int ro
     pixel.foreground_color = color_of(cell.foreground, terminal.colors);
     pixel.background_color = color_of(cell.background, terminal.colors);
   }
-  return made;
+  return &made;
 }
 
 int width_of(const std::string& text) { return string_width(text); }
@@ -160,12 +157,13 @@ class PictureNode : public Node {
       stage_.placements.push_back(std::make_shared<Placement>(box_, picture_));
       return;
     }
-    auto& symbols = stage_.symbols(picture_, columns, rows);
-    int left = box_.x_min + (columns - symbols.columns) / 2, top = box_.y_min + (rows - symbols.rows) / 2;
-    for (int y = 0; y < symbols.rows; ++y)
-      for (int x = 0; x < symbols.columns; ++x) {
+    auto* symbols = stage_.symbols(picture_, columns, rows);
+    if (!symbols) return;
+    int left = box_.x_min + (columns - symbols->columns) / 2, top = box_.y_min + (rows - symbols->rows) / 2;
+    for (int y = 0; y < symbols->rows; ++y)
+      for (int x = 0; x < symbols->columns; ++x) {
         if (!screen.stencil.Contain(left + x, top + y)) continue;
-        screen.PixelAt(left + x, top + y) = symbols.pixels[size_t(y) * size_t(symbols.columns) + size_t(x)];
+        screen.PixelAt(left + x, top + y) = symbols->pixels[size_t(y) * size_t(symbols->columns) + size_t(x)];
       }
   }
 
@@ -221,7 +219,7 @@ class FieldNode : public Node {
     };
     add(field_.text, false);
     if (index <= field_.cursor) cursor = total;
-    add(field_.text.empty() && !focused_ ? hint_ : field_.suggestion, true);
+    add(field_.text.empty() ? hint_ : field_.suggestion, true);
     int skip = std::max(0, cursor - columns + 1), x = -skip;
     for (auto& cell : cells) {
       if (x >= 0 && x + cell.width <= columns && screen.stencil.Contain(box_.x_min + x, box_.y_min)) {

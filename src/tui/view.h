@@ -2,12 +2,14 @@
 // text fields, lists, bars, pictures, places to click. A screen is a function from the model to an element; what else
 // it wants from the terminal (pictures, clicks, the cursor) it leaves on the Stage.
 #pragma once
+#include <chrono>
 #include <ftxui/dom/elements.hpp>
 #include <ftxui/screen/screen.hpp>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pixel/picture.h"
@@ -41,6 +43,24 @@ struct Theme {
 };
 Theme theme_for(const Terminal& terminal);
 
+// How long a frame may work on pictures that it has not drawn before: one is always drawn, others while there is time
+// left, and the rest in the next frames.
+class PictureTime {
+ public:
+  using Clock = std::chrono::steady_clock;
+  void begin(Clock::duration allowed) { end_ = Clock::now() + allowed, any_ = unfinished_ = false; }
+  bool left() {  // for one more; asked once for each
+    bool another = !std::exchange(any_, true) || Clock::now() < end_;
+    unfinished_ |= !another;
+    return another;
+  }
+  bool unfinished() const { return unfinished_; }  // the next frame has more to show
+
+ private:
+  Clock::time_point end_ = Clock::time_point::max();
+  bool any_ = false, unfinished_ = false;
+};
+
 // What a frame has beside its cells, and what is remembered from frame to frame.
 class Stage {
  public:
@@ -52,6 +72,7 @@ class Stage {
   std::vector<std::shared_ptr<Placement>> placements;
   std::vector<std::shared_ptr<Spot>> spots;
   std::vector<std::string> missing;  // pictures that are shown and not known yet, by path
+  PictureTime time;                  // without end, unless begin() is called on it
 
   // A picture in cells, made once and kept while it is shown.
   struct Made {
@@ -60,7 +81,7 @@ class Stage {
     std::vector<ftxui::Pixel> pixels;  // columns × rows
     bool used = true;
   };
-  const Made& symbols(const PicturePtr& picture, int columns, int rows);
+  const Made* symbols(const PicturePtr& picture, int columns, int rows);  // nothing: there is no time left
 
  private:
   std::map<std::tuple<const void*, int, int>, Made> made_;

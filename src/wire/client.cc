@@ -199,6 +199,7 @@ Follower::Follower(Follower&&) noexcept = default;
 Follower& Follower::operator=(Follower&&) noexcept = default;
 Follower::~Follower() = default;
 uint64_t Follower::position() const { return impl_->position; }
+steady_clock::time_point Follower::heard() const { return impl_->heard; }
 
 Result<Follower> Follower::start(Client& client, uint64_t after) {
   SPARKY_ASSIGN(auto address, address_of(client, "events"));
@@ -254,6 +255,18 @@ Result<Updates> Updates::open(const Client& client) {
   SPARKY_ASSIGN(auto address, address_of(client, "updates"));
   SPARKY_ASSIGN(auto socket, open_socket(zmq::socket_type::sub, address, client.security()));
   return Updates(std::make_unique<Impl>(Impl{std::move(socket)}));
+}
+
+void Follower::wait(const Updates& updates, int also, Duration timeout) const {
+  if (!impl_->ready.empty()) return;
+  zmq::pollitem_t items[] = {{impl_->socket.socket.handle(), 0, ZMQ_POLLIN, 0},
+                             {updates.impl_->socket.socket.handle(), 0, ZMQ_POLLIN, 0},
+                             {nullptr, also, ZMQ_POLLIN, 0}};
+  try {
+    zmq::poll(items, 3, timeout);
+  } catch (const zmq::error_t& e) {
+    if (e.num() != EINTR) throw;
+  }
 }
 
 std::optional<Update> Updates::next(Duration timeout) {

@@ -71,6 +71,8 @@ class Client : public Door {
   std::unique_ptr<Impl> impl_;
 };
 
+class Updates;
+
 // The events after a sequence number, in order, without gap or duplicate: subscribes first, then asks for what lies
 // between, and does so again whenever a number is missing or a heartbeat is ahead (a slow reader, a restart).
 class Follower {
@@ -83,7 +85,11 @@ class Follower {
 
   // The next event; nothing if none comes in time. Errc::unavailable: the daemon has not been heard of for 5 s.
   Result<std::optional<EventMessage>> next(Duration timeout);
-  uint64_t position() const;  // sequence number of the last event that next() gave
+  uint64_t position() const;                            // sequence number of the last event that next() gave
+  std::chrono::steady_clock::time_point heard() const;  // when the daemon said something last; it does every second
+
+  // Sleeps until next() or `updates` may have something, the file descriptor `also` is readable, or the time is over.
+  void wait(const Updates& updates, int also, Duration timeout) const;
 
  private:
   struct Impl;
@@ -103,6 +109,7 @@ class Updates {
   std::optional<Update> next(Duration timeout);  // nothing if none comes in time
 
  private:
+  friend class Follower;
   struct Impl;
   explicit Updates(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
