@@ -41,6 +41,17 @@ Result<Proposal> from_json(const Json& json) {
 
 }  // namespace
 
+std::string Proposal::text(const Task& task) const {
+  return fmt::format("{} proposes for {}: {}: {}{}{}", task.advisor, task.workstream.id, kind, why,
+                     advice.empty() ? "" : " Advice: " + advice, change.empty() ? "" : " Change: " + change);
+}
+
+std::string Proposal::for_agent() const {
+  auto out = advice.empty() ? why : advice;
+  if (!change.empty()) out += fmt::format("\n\nDecided ({}):\n\n```\n{}\n```", kind, change);
+  return out;
+}
+
 Result<Proposal> read_proposal(std::string_view said) {
   // From the last closing brace back to the opening one with which it is an object.
   auto end = said.rfind('}');
@@ -57,10 +68,18 @@ std::string build_advice_prompt(const Task& task, const Profile& profile) {
   std::string out;
   if (!profile.preamble.empty()) out += profile.preamble + "\n\n";
   auto& w = task.workstream;
-  out += fmt::format(
-      "# {} {}: what now?\n\nYou lead the domain \"{}\" of the plan \"{}\". This workstream has used up its {} tries. "
-      "The working directory is a checkout of what it is based on; change nothing.\n\n",
-      w.id, w.name, w.orchestrator, task.plan, w.retries.max + 1);
+  if (task.gate)
+    out += fmt::format(
+        "# Gate {}: what now?\n\nYou lead a domain of the plan \"{}\" that this gate comes after. One of its checks "
+        "has "
+        "failed. The working directory is a checkout of what was checked; change nothing.\n\n",
+        w.id, task.plan);
+  else
+    out += fmt::format(
+        "# {} {}: what now?\n\nYou lead the domain \"{}\" of the plan \"{}\". This workstream has used up its {} "
+        "tries. "
+        "The working directory is a checkout of what it is based on; change nothing.\n\n",
+        w.id, w.name, w.orchestrator, task.plan, w.retries.max + 1);
   out += "## What it has to reach\n\n";
   for (auto& d : w.deliverables) out += "- " + d + "\n";
   for (auto& c : w.criteria)
@@ -70,7 +89,7 @@ std::string build_advice_prompt(const Task& task, const Profile& profile) {
     if (text.size() > text_max) text = "[…]\n" + text.substr(text.size() - text_max);
     if (!trim(text).empty() && !invalid_utf8(text)) out += fmt::format("\n## {}\n\n{}\n", title, trim(text));
   };
-  if (!task.note.empty()) out += fmt::format("\n## How the last try ended\n\n{}\n", task.note);
+  if (!task.note.empty()) out += fmt::format("\n## How {} ended\n\n{}\n", task.gate ? "it" : "the last try", task.note);
   section("What was wrong", task.home() / "feedback.md");
   section("What its agent said last", task.home() / "summary.md");
   out +=

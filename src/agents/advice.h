@@ -1,6 +1,7 @@
 // Advice: an orchestrator that is an agent itself (`agent = "lead"`) is asked when a workstream of its domain has used
-// up its tries: what now? It answers with one proposal, which is a decision for a person unless its profile has
-// autonomy for that kind. Nothing is asked, and nothing spent, before that.
+// up its tries, and when the check of a gate after it has failed: what now? It answers with one proposal, which is a
+// decision for a person unless its profile has autonomy for that kind. Nothing is asked, and nothing spent, before
+// that.
 #pragma once
 #include <string>
 
@@ -15,6 +16,8 @@ struct Proposal {
   std::string advice;  // for the agent that tries again
   std::string change;  // what is to stand in the plan, or the text of the record; empty for retry
 
+  std::string text(const Task& task) const;  // for the person who decides
+  std::string for_agent() const;             // for the agent that tries again, when it is approved
   bool operator==(const Proposal&) const = default;
 };
 

@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "agents/child.h"
+#include "agents/consult.h"
 #include "agents/prompt.h"
 #include "agents/sandbox.h"
 #include "agents/verify.h"
@@ -195,7 +196,15 @@ Result<int> check_step(const Task& task) {
   SPARKY_ASSIGN(auto checked, run_check_command(task, profile, criterion, task.checkout(), prefix));
   if (task.gate) SPARKY_TRY(repository.remove_checkout(task.checkout()));
   if (checked.code == 0) return 0;
-  auto result = failed(fmt::format("exit status {}\n\n```\n{}\n```", checked.code, trim(checked.tail)));
+  auto why = fmt::format("exit status {}\n\n```\n{}\n```", checked.code, trim(checked.tail));
+  if (task.gate) {
+    auto failing = fmt::format("\"{}\", which `{}` shows: {}", criterion.text, criterion.check, why);
+    if (auto proposal = advice_on_gate(repository, task, commit, failing)) {
+      SPARKY_TRY(write_outcome(task, fmt::format("{}: {}", criterion.text, proposal->text(task))));
+      return held;
+    }
+  }
+  auto result = failed(why);
   if (!result) return result;
   return checked.code == held ? 1 : checked.code;
 }

@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "agents/advice.h"
+#include "agents/consult.h"
 #include "agents/merge.h"
 #include "agents/prompt.h"
 #include "agents/talk.h"
@@ -216,57 +216,29 @@ class Session {
     return std::optional<Conflict>();
   }
 
-  // One turn of another agent, in a checkout that nobody keeps; what it costs counts for this attempt.
-  Result<std::string> ask_other(const Profile& profile, const std::string& commit, const std::string& prompt,
-                                Monitor& monitor) {
-    auto place = task_.home() / "review";
-    SPARKY_TRY(prepare_checkout(*repository_, place, commit, {}));
-    Monitor watching(task_, profile, budgets_of(task_.project, profile_), {});
-    watching.used(monitor.usage());  // one budget for all of this attempt
-    auto confined = confine(profile, task_, place, {});
-    auto agent = make_agent(task_, profile, {place, confined, environment(profile, task_), {}}, watching);
-    auto said = agent->say(prompt, {});
-    agent.reset();
-    monitor.begin_turn();
-    auto cost = watching.usage();
-    cost.tokens -= monitor.usage().tokens, cost.money -= monitor.usage().money;
-    monitor.used(cost);
-    SPARKY_TRY(repository_->remove_checkout(place));
-    if (!said) return std::unexpected(said.error());
-    if (!said->stopped.empty()) return fail(Errc::io, fmt::format("{}: {}", profile.name, said->stopped));
-    return said->text;
+  Asking asking(const Profile& profile, const std::string& commit) const {
+    return {*repository_, task_, profile, budgets_of(task_.project, profile_), commit};
   }
 
   // All tries are used up: what its orchestrator's agent proposes. Nothing: go on, with its advice; else how it ends.
   Result<std::optional<int>> advice(Monitor& monitor) {
     if (auto before = kept_proposal(task_)) {
       if (task_.approved_by.empty()) return failed("what " + task_.advisor + " proposed was turned down");
-      SPARKY_TRY(add_feedback(task_, before->advice.empty() ? before->why : before->advice));
+      SPARKY_TRY(add_feedback(task_, before->for_agent()));
       return std::optional<int>();
     }
     auto profiles = load_profiles(task_.agents_toml, task_.project);
     SPARKY_ASSIGN(auto profile, profiles.find(task_.advisor));
     if (auto why = cannot_start(profile)) return hold("words", why->text(), held_all);
-    auto prompt = build_advice_prompt(task_, profile);
-    Result<Proposal> proposal = fail(Errc::invalid, "");
-    for (int i = 0; i < 2 && !proposal; ++i) {
-      monitor.tell(0, profile.name + " is asked what to do");
-      auto more =
-          proposal.error().message.empty() ? "" : "\n\nYour answer before was not right: " + proposal.error().text();
-      SPARKY_ASSIGN(auto said, ask_other(profile, target_.head, prompt + more, monitor));
-      proposal = read_proposal(said);
-    }
+    auto proposal = ask_for_proposal(asking(profile, target_.head), monitor);
     if (!proposal) return failed(fmt::format("{} proposes nothing: {}", profile.name, proposal.error().text()));
     SPARKY_TRY(keep_proposal(task_, *proposal));
     if (std::ranges::find(profile.autonomy, proposal->kind) != profile.autonomy.end()) {
       print(fmt::format("{} says: {} ({})", profile.name, proposal->advice, proposal->why));
-      SPARKY_TRY(add_feedback(task_, proposal->advice));
+      SPARKY_TRY(add_feedback(task_, proposal->for_agent()));
       return std::optional<int>();
     }
-    return hold(
-        "words",
-        fmt::format("{} proposes for {}: {}: {}{}", profile.name, task_.workstream.id, proposal->kind, proposal->why,
-                    proposal->kind == "retry" ? " Advice: " + proposal->advice : " Change: " + proposal->change));
+    return hold("words", proposal->text(task_));
   }
 
   // The other agents of the workstream read the candidate. What they want changed; empty: nothing.
@@ -279,7 +251,7 @@ class Session {
       SPARKY_ASSIGN(auto commit, repository_->resolve(task_.ref("candidate")));
       SPARKY_ASSIGN(auto diff, repository_->diff(base, commit));
       monitor.tell(0.95, fmt::format("{} reviews", profile.name));
-      SPARKY_ASSIGN(auto said, ask_other(profile, commit, build_review_prompt(task_, profile, diff), monitor));
+      SPARKY_ASSIGN(auto said, consult(asking(profile, commit), build_review_prompt(task_, profile, diff), monitor));
       SPARKY_TRY(write_file_atomic(task_.home() / fmt::format("review-{}.md", profile.name), said + "\n"));
       auto verdict = verdict_of(said);
       print(fmt::format("{}: {}", profile.name, !verdict ? "no verdict" : *verdict ? "approves" : "wants changes"));

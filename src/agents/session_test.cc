@@ -78,12 +78,22 @@ TEST_F(Work, ABudgetOfTheRunHoldsAllWithOneQuestion) {
   EXPECT_EQ(read_grants(repo, 1), (std::map<std::string, int>{{"run", 1}})) << "one yes is one budget more";
 }
 
+// A bubblewrap that fails, as where namespaces are forbidden, for as long as it lives.
+class WithoutSandbox {
+ public:
+  explicit WithoutSandbox(const fs::path& bin) : path_(std::getenv("PATH")) {
+    EXPECT_TRUE(write_file_atomic(bin / "bwrap", "#!/bin/sh\necho no namespaces >&2\nexit 1\n", {.sync = false}));
+    fs::permissions(bin / "bwrap", fs::perms::owner_all);
+    ::setenv("PATH", (bin.string() + ":" + path_).c_str(), 1);
+  }
+  ~WithoutSandbox() { ::setenv("PATH", path_.c_str(), 1); }
+
+ private:
+  std::string path_;
+};
+
 TEST_F(Work, WithoutASandboxTheProjectIsAskedOnce) {
-  auto bin = directory_->path() / "bin";
-  put(bin / "bwrap", "#!/bin/sh\necho no namespaces >&2\nexit 1\n");
-  fs::permissions(bin / "bwrap", fs::perms::owner_all);
-  std::string path = std::getenv("PATH");
-  ::setenv("PATH", (bin.string() + ":" + path).c_str(), 1);
+  WithoutSandbox none(directory_->path() / "bin");
   agent(honest);
   auto& toml = task.agents_toml;
   toml.replace(toml.find("\"off\""), 5, "\"auto\"");
@@ -99,7 +109,6 @@ TEST_F(Work, WithoutASandboxTheProjectIsAskedOnce) {
   task.approved_by.clear();
   task.workstream.id = "WS-02";
   EXPECT_EQ(session(), 0) << "nobody is asked again; " << outcome();
-  ::setenv("PATH", path.c_str(), 1);
 }
 
 TEST_F(Work, RunsOnNoMoreCoresThanItMay) {
@@ -227,6 +236,57 @@ TEST_F(Advised, WhatCannotBeReadIsAskedOnceMore) {
   EXPECT_EQ(session(), 1);
   EXPECT_NE(outcome().find("it is one of retry, split"), std::string::npos) << outcome();
   EXPECT_EQ(asked(), "asked\nasked\n");
+}
+
+TEST_F(Advised, WhatWasDecidedIsToldInFull) {
+  lead("echo '{\"kind\": \"adr\", \"why\": \"two ways\", \"change\": \"We use TOML.\"}'");
+  ASSERT_EQ(session(), 75);
+  EXPECT_EQ(outcome(), "lead proposes for WS-01: adr: two ways Change: We use TOML.");
+  task.attempt = "2-b";
+  task.approved_by = "ada";
+  EXPECT_EQ(session(), 0) << outcome();
+  EXPECT_NE(told().find("Decided (adr):\n\n```\nWe use TOML.\n```"), std::string::npos) << told();
+}
+
+// It is asked at a gate too, in a checkout of what the gate looks at; its answer is a decision.
+class AdvisedAtAGate : public Advised {
+ protected:
+  void SetUp() override {
+    Advised::SetUp();
+    lead("test -f file.txt && echo '{\"kind\": \"retry\", \"why\": \"WS-01 forgot it\", \"advice\": \"see to it\"}'");
+    task.gate = true;
+    task.workstream = {.id = "gate-1"};
+    task.workstream.criteria = {{.text = "all there", .check = "echo nothing; test -f never.txt"}};
+  }
+  std::string outcome() { return outcome_of(repo, 1, "gate-1", task.attempt); }
+};
+
+TEST_F(AdvisedAtAGate, WhatItMakesOfItIsADecision) {
+  EXPECT_EQ(check(), 75);
+  EXPECT_EQ(outcome(), "all there: lead proposes for gate-1: retry: WS-01 forgot it Advice: see to it");
+  EXPECT_EQ(read_ledger(repo, 1, "gate-1").attempts.size(), 1u) << "what it cost is known";
+  task.attempt = "2-b";
+  task.approved_by = "ada";  // it is looked at again; when it still fails, it has failed
+  EXPECT_EQ(check(), 1);
+  EXPECT_EQ(asked(), "asked\n") << "once";
+  task.approved_by.clear();  // a person has the gate tried again from the beginning
+  EXPECT_EQ(check(), 75);
+}
+
+TEST_F(AdvisedAtAGate, OneThatPassesCostsNothing) {
+  task.workstream.criteria[0].check = "test -f file.txt";
+  EXPECT_EQ(check(), 0);
+  EXPECT_EQ(asked(), "");
+}
+
+TEST_F(AdvisedAtAGate, WithoutASandboxItIsAskedOnlyWhereAPersonAllowedThat) {
+  WithoutSandbox none(directory_->path() / "bin");
+  auto& toml = task.agents_toml;
+  toml.replace(toml.rfind("\"off\""), 5, "\"auto\"");
+  EXPECT_EQ(check(), 1);
+  EXPECT_EQ(asked(), "");
+  ASSERT_TRUE(allow_without_sandbox(repo, "ada"));
+  EXPECT_EQ(check(), 75);
 }
 
 TEST_F(Advised, IsNotAskedBefore) {

@@ -1,6 +1,5 @@
 #include "conductor/agent_task.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "agents/usage.h"
@@ -17,15 +16,15 @@ std::optional<agents::Task> agent_task(const fs::path& project, const engine::St
   if (!run || attempt.work == Work::job) return std::nullopt;
   auto& plan = *run->plan;
   auto* workstream = run->workstream(attempt.node);
-  auto by_agent = [&](const plan::Workstream& w) { return plan::done_by_agent(plan, w); };
   // A gate after agents' work looks at what is merged, not at somebody's checkout.
-  bool gate = run->gate(attempt.node) && std::ranges::any_of(plan.workstreams, by_agent);
-  if (!gate && (!workstream || !by_agent(*workstream))) return std::nullopt;
+  bool gate = run->gate(attempt.node) && plan::checked_on_target(plan);
+  if (!gate && (!workstream || !plan::done_by_agent(plan, *workstream))) return std::nullopt;
   auto task = agents::make_task(project, plan, workstream ? *workstream : plan::Workstream{});
   task.run = run->id;
   task.attempt = attempt_name(attempt);
   task.number = attempt.number;
   task.gate = gate;
+  if (gate) task.advisor = plan::advisor(plan, *run->gate(attempt.node));
   task.facts = run->options.facts;
   task.workstream.id = run->id_of(attempt.node);
   auto criteria = run->criteria_of(attempt.node);

@@ -7,9 +7,9 @@
 namespace sparky::engine {
 
 bool asks_person(const Run& run, NodeId node, Outcome outcome, int code) {
+  if (outcome != Outcome::exited || (code != held_code && code != held_all_code)) return false;
   auto* w = run.workstream(node);
-  return outcome == Outcome::exited && (code == held_code || code == held_all_code) && w &&
-         plan::done_by_agent(*run.plan, *w);
+  return w ? plan::done_by_agent(*run.plan, *w) : !plan::advisor(*run.plan, *run.gate(node)).empty();
 }
 
 bool may_merge(const Run& run, NodeId node) {

@@ -11,7 +11,7 @@ inline constexpr int held_all_code = 76;  // and the answer is the same for all 
 // Decision::criterion of a held decision that is about the work itself, not about the merge.
 inline constexpr uint16_t no_criterion = 0xffff, for_all = 0xfffe;
 
-// This attempt's end asks for a person: only an agent's can.
+// This attempt's end asks for a person: only an agent's can, and the check of a gate that an agent has to judge.
 bool asks_person(const Run& run, NodeId node, Outcome outcome, int code);
 // All but the merge is settled, and nothing failed: what a person has to decide is asked before it is merged.
 bool may_merge(const Run& run, NodeId node);

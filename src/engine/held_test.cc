@@ -66,6 +66,30 @@ TEST(Engine, WhatFailedItsCheckIsNotMerged) {
   EXPECT_EQ(b.r().notes.at(b.node("a")).note, "criterion failed: passes") << "its agent has to know why";
 }
 
+TEST(Engine, AGateThatAnAgentHasJudgedWaitsForAPerson) {
+  for (bool agent : {true, false}) {
+    Bench b;
+    give_to_agent(b);
+    auto& w = b.plan.workstreams[0];
+    w.criteria.erase(w.criteria.begin() + 1);
+    for (auto& o : b.plan.orchestrators) o.agent = agent ? "lead" : "";
+    b.plan.gates.push_back({.id = "g", .after = {"a"}, .criteria = {{.text = "all of it", .check = "true"}}});
+    b.start();
+    for (int i = 0; i < 3; ++i) b.end("a");  // its work, its check, its merge
+    b.in(
+        ReportEnded{.attempt = b.attempt("g"), .outcome = Outcome::exited, .code = held_code, .note = "lead proposes"});
+    EXPECT_EQ(b.stage("g"), agent ? Stage::deciding : Stage::failed) << "by itself the status is a failure";
+    if (!agent) continue;
+    ASSERT_TRUE(b.in(Decide{b.run, "g", Answer::approve, "ada", ""}));
+    EXPECT_EQ(b.stage("g"), Stage::checking);
+    EXPECT_EQ(b.r().notes.at(b.node("g")).who, "ada") << "so that it is not asked again";
+    b.end("g", 1);
+    EXPECT_EQ(b.stage("g"), Stage::failed);
+    ASSERT_TRUE(b.in(Retry{b.run, "g", false, "ada"}));
+    EXPECT_FALSE(b.r().notes.contains(b.node("g")) && !b.r().notes.at(b.node("g")).who.empty());
+  }
+}
+
 TEST(Engine, AnAgentThatNeedsAPersonWaitsAndGoesOn) {
   Bench b;
   give_to_agent(b);
