@@ -150,8 +150,9 @@ void Checker::staged(const NodeStaged& e) {
   const Run& run = *shadow_.run(e.run);
   auto id = run.id_of(e.node);
   auto& known = known_[key(e.run, e.node)];
-  // After these another run is rightly asked for.
-  if (e.stage == Stage::backoff || e.stage == Stage::failed || e.stage == Stage::cancelled || e.stage == Stage::skipped)
+  // After these another run is rightly asked for. What failed is reset first, or goes on when a person waives the
+  // criterion that it failed at.
+  if (e.stage == Stage::backoff || e.stage == Stage::cancelled || e.stage == Stage::skipped)
     known.exited_well = false;
   if (e.stage != Stage::completed) return;
   if (known.held) violated(id + " is completed though nobody said that it may go on");
