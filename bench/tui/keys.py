@@ -38,7 +38,10 @@ class Studio:
     def read(self, seconds):
         """Takes what comes within so many seconds; whether a frame ended there."""
         ready, _, _ = select.select([self.fd], [], [], seconds)
-        came = os.read(self.fd, 1 << 20) if ready else b""
+        try:
+            came = os.read(self.fd, 1 << 20) if ready else b""
+        except OSError:  # it has left
+            return False
         seen = self.tail + came  # a sequence may come in two pieces
         for _ in range(seen.count(b"\x1b[c")):
             os.write(self.fd, b"\x1b[?62;22c")
@@ -166,7 +169,7 @@ def main():
         os.write(studio.fd, b"Rplan.toml\r")
         for name, keys in (("Plan", b""), ("Gantt", b"g"), ("Monitor", b"g6"), ("Generation", b"1\x1b")):
             watch(studio, f"a plan runs: {name}", keys, args.idle)
-        if models:
+        if models and not args.jobs:  # which hold the queue
             os.write(studio.fd, b"1\x15a red dragon" + b"\t" * 5 + b"\x15200" + b"\t" * 3 + b"\x15200\r")
             watch(studio, "a picture is drawn: Generation", b"", 10)
             watch(studio, "a picture is drawn: Queue", b"\x1b3", 10)

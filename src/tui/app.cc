@@ -175,9 +175,8 @@ void recall(Model& model, const std::filesystem::path& file) {
     if (fields[i].is_string()) model.generation.fields[i].set(one_line(fields[i].get<std::string>()));
 }
 
-constexpr auto frame_time = 16ms;   // at most some 60 frames a second
-constexpr auto picture_time = 2ms;  // of it, for pictures that were not shown before
-constexpr auto farewell_max = 1s;   // for the answers to the last frames
+constexpr auto frame_time = 16ms;  // at most some 60 frames a second
+constexpr auto farewell_max = 1s;  // for the answers to the last frames
 
 class App {
  public:
@@ -335,7 +334,7 @@ class App {
     ftxui::Screen screen(model_.width, model_.height);
     screen.SetCursor({0, 0, ftxui::Screen::Cursor::Hidden});
     ftxui::Render(screen, draw(model_, stage_));
-    output_.send(painter_.paint(screen, stage_.placements, stage_.time), now);
+    output_.send(painter_.paint(std::move(screen), stage_.placements, stage_.time), now);
     changed_ = stage_.time.unfinished();
     missing_ = stage_.missing;
   }

@@ -44,7 +44,7 @@ Element tail_of(const std::string& value, int width, int height) {
 
 Element empty_hint(const std::vector<std::string>& lines) {
   Elements shown;
-  for (auto& line : lines) shown.push_back(hbox({filler(), text(line) | dim, filler()}));
+  for (auto& line : lines) shown.push_back(paragraphAlignCenter(line) | dim);
   return vbox({filler(), vbox(std::move(shown)), filler()}) | flex;
 }
 
@@ -58,7 +58,7 @@ Element tabs(Model& m, Stage& stage) {
     bool here = Tab(i) == m.tab;
     auto full = std::string(name(Tab(i)));
     auto shown = here || wide ? full : middle ? full.substr(0, 4) : "";
-    int persons = Tab(i) == Tab::plan && m.plan.any ? m.plan.persons() : 0;
+    int persons = Tab(i) == Tab::plan && m.plan.any ? m.plan.persons : 0;
     if (persons > 0) shown += fmt::format("?{}", persons);
     auto words = shown.empty() ? fmt::format("{} ", i) : fmt::format(" {} {} ", i, shown);
     left -= width_of(words);

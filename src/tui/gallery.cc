@@ -176,7 +176,7 @@ Element draw_gallery(Model& m, Stage& stage, int width, int height) {
     rows.push_back(hbox(std::move(row)));
   }
   auto count = g.list.filter.empty()
-                   ? fmt::format("{} pictures", g.pictures.size())
+                   ? fmt::format("{} picture{}", g.pictures.size(), g.pictures.size() == 1 ? "" : "s")
                    : fmt::format("{} of {} with \"{}\"", all, g.pictures.size(), one_line(g.list.filter));
   auto* p = picture(m);
   auto detail = !p ? std::string()

@@ -294,7 +294,9 @@ Element form(Model& m, Stage& stage, int width) {
   for (int i = 0; i < Generation::field_count; ++i) {
     bool focused = g.focus == i && !m.prompt;
     auto why = wrong(m, i);
-    auto hint = i == Generation::model && !default_model(m).empty() ? default_model(m) : std::string(field_hints[i]);
+    auto hint = std::string(field_hints[i]);
+    if (i == Generation::model && !default_model(m).empty()) hint = default_model(m);
+    if (i == Generation::model && m.models_known && default_model(m).empty()) hint = "there is none yet";
     int columns = why.empty() ? room : std::max(6, room - width_of(why) - 2);
     Elements row{text(padded(labels[i], 9)) | (focused ? bold : dim),
                  text(focused ? "▸ " : "  ") | color(stage.theme.accent),

@@ -204,11 +204,12 @@ PlanStatus parse_status(const Json& status) {
     plan.escalations.push_back({number, str(e, "target"), str(e, "text")});
     persons.insert(plan.escalations.back().target);
   }
-  for (auto& node : plan.nodes) node.needs_person |= node.kind != PlanRow::orchestrator && persons.contains(node.id);
+  for (auto& node : plan.nodes) {
+    node.needs_person |= node.kind != PlanRow::orchestrator && persons.contains(node.id);
+    plan.persons += node.needs_person;
+  }
   return plan;
 }
-
-int PlanStatus::persons() const { return int(std::ranges::count_if(nodes, &PlanRow::needs_person)); }
 
 void take_status(PlanScreen& plan, PlanStatus status) {
   keep_selected(plan.list, plan.nodes, status.nodes, [](auto& n) { return n.id; });
@@ -474,6 +475,7 @@ void refresh_lists(Model& m, Effects& e) {
     e.asks.push_back(ask<wire::ModelDescriptions>(
         wire::DescribeModels{}, &Model::models_due, [](Model& model, const wire::ModelDescriptions& r) {
           model.models.clear();
+          model.models_known = true;
           for (auto& x : *r.models)
             model.models.push_back({str(x, "name"), str(x, "type"), str(x, "path"), str(x, "sha256"), str(x, "card"),
                                     uint64_t(num(x, "size_bytes")), time(x, "used"), strings(part(x, "words"))});

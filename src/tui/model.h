@@ -117,7 +117,7 @@ struct PlanStatus {
   std::vector<PlanRow> nodes;
   std::vector<DecisionRow> decisions;
   std::vector<EscalationRow> escalations;
-  int persons() const;  // how many nodes need one
+  int persons = 0;  // how many nodes need one
 };
 struct CriterionRow {
   int number = 0;
@@ -203,6 +203,7 @@ struct Model {
   LogView job_log;
   GalleryScreen gallery;
   std::vector<ModelRow> models;
+  bool models_known = false;  // by the daemon's answer
   ListState model_list;
   Due models_due;
   std::vector<studio::Comparison> comparisons;

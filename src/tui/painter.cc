@@ -12,11 +12,11 @@ using ftxui::Screen;
 
 namespace {
 
-bool same(const Pixel& a, const Pixel& b) {
-  return a.character == b.character && a.foreground_color == b.foreground_color &&
-         a.background_color == b.background_color && a.bold == b.bold && a.dim == b.dim && a.inverted == b.inverted &&
-         a.underlined == b.underlined;
+bool same_style(const Pixel& a, const Pixel& b) {
+  return a.foreground_color == b.foreground_color && a.background_color == b.background_color && a.bold == b.bold &&
+         a.dim == b.dim && a.inverted == b.inverted && a.underlined == b.underlined;
 }
+bool same(const Pixel& a, const Pixel& b) { return a.character == b.character && same_style(a, b); }
 
 std::string position(int x, int y) { return fmt::format("\x1b[{};{}H", y + 1, x + 1); }
 
@@ -53,21 +53,22 @@ std::string Painter::glyph(const std::string& character) const {
   return first < 0x80 || terminal_.unicode ? character : ascii(character);
 }
 
-std::string Painter::style(const Pixel& pixel) const {
-  std::string out = "\x1b[0";
+void Painter::style(std::string& out, const Pixel& pixel) const {
+  out += "\x1b[0";
   if (pixel.bold) out += ";1";
   if (pixel.dim) out += ";2";
   if (pixel.underlined) out += ";4";
   if (pixel.inverted) out += ";7";
   if (terminal_.colors != Colors::none) {
-    out += ";" + pixel.foreground_color.Print(false);
-    out += ";" + pixel.background_color.Print(true);
+    (out += ';') += pixel.foreground_color.Print(false);
+    (out += ';') += pixel.background_color.Print(true);
   }
-  return out + "m";
+  out += 'm';
 }
 
 std::string Painter::cells(const Screen& screen) {
-  std::string out, current;
+  std::string out;
+  const Pixel* styled = nullptr;  // whose style the terminal writes with
   bool whole = !shown_ || shown_->dimx() != screen.dimx() || shown_->dimy() != screen.dimy();
   if (whole) out += clear_graphics(terminal_) + "\x1b[0m\x1b[2J", placed_.clear();
   for (int y = 0; y < screen.dimy(); ++y) {
@@ -80,8 +81,8 @@ std::string Painter::cells(const Screen& screen) {
       if (pixel.character.empty() && x > 0 && width_of(screen.at(x - 1, y)) == 2) continue;  // its second half
       if (!changed) continue;
       if (at != x) out += position(x, y);
-      auto wanted = style(pixel);
-      if (wanted != current) out += current = wanted;
+      if (!styled || !same_style(pixel, *styled)) style(out, pixel);
+      styled = &pixel;
       auto drawn = glyph(pixel.character);
       out += drawn;
       if (wide && !terminal_.unicode) out += " ";
@@ -101,7 +102,8 @@ std::string Painter::text_of(const ftxui::Box& box) {
     int x = box.x_min - second_half(box.x_min, y);
     for (out += position(x, y); x <= box.x_max && x < shown_->dimx(); ++x) {
       if (second_half(x, y) && terminal_.unicode) continue;
-      out += style(shown_->PixelAt(x, y)) + glyph(shown_->at(x, y));
+      style(out, shown_->PixelAt(x, y));
+      out += glyph(shown_->at(x, y));
     }
   }
   return out;
@@ -153,12 +155,12 @@ std::string Painter::pictures(const std::vector<std::shared_ptr<Placement>>& wan
   return out;
 }
 
-std::string Painter::paint(const Screen& screen, const std::vector<std::shared_ptr<Placement>>& placements,
+std::string Painter::paint(Screen screen, const std::vector<std::shared_ptr<Placement>>& placements,
                            PictureTime& time) {
   auto changed = cells(screen);
   auto cursor = screen.cursor();
   bool visible = cursor.shape != Screen::Cursor::Hidden;
-  shown_ = screen;
+  shown_ = std::move(screen);
   changed += pictures(placements, time);
   int x = visible ? cursor.x : -1, y = visible ? cursor.y : -1;
   if (changed.empty() && x == cursor_x_ && y == cursor_y_) return "";

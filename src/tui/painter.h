@@ -22,13 +22,12 @@ class Painter {
   explicit Painter(const Terminal& terminal) : terminal_(terminal) {}
   explicit Painter(Terminal&&) = delete;
   // Empty when the terminal shows all that already. Of new pictures only as many as there is time for.
-  std::string paint(const ftxui::Screen& screen, const std::vector<std::shared_ptr<Placement>>& placements,
-                    PictureTime& time);
+  std::string paint(ftxui::Screen screen, const std::vector<std::shared_ptr<Placement>>& placements, PictureTime& time);
   void forget() { shown_.reset(); }  // the next frame is painted whole: after a resize or a stop
 
  private:
   std::string cells(const ftxui::Screen& screen);
-  std::string style(const ftxui::Pixel& pixel) const;
+  void style(std::string& out, const ftxui::Pixel& pixel) const;
   std::string glyph(const std::string& character) const;
   const Drawn* drawn(const Placement& placement, int columns, int rows, PictureTime& time);
   std::string text_of(const ftxui::Box& box);

@@ -21,6 +21,16 @@ std::string no_node(const Model& m) {
   if (!m.plan.any) return no_plan(m);
   return node(m) && node(m)->kind != PlanRow::orchestrator ? "" : "choose a workstream or a gate";
 }
+// Why not, where a node stands at one of these stages; gates pass only by their criteria.
+std::string not_at(const Model& m, bool gates, std::initializer_list<std::string_view> stages) {
+  if (auto why = no_node(m); !why.empty()) return why;
+  auto& n = *node(m);
+  if (n.kind == PlanRow::gate && !gates) return n.id + " is a gate: waive its criterion with w, where one is open";
+  return std::ranges::find(stages, n.stage) == stages.end() ? "" : fmt::format("{} is {}", n.id, n.stage);
+}
+std::string no_retry(const Model& m) { return not_at(m, true, {"waiting", "ready", "running", "checking"}); }
+std::string no_skip(const Model& m) { return not_at(m, false, {"completed", "skipped", "running", "checking"}); }
+std::string no_cancel(const Model& m) { return not_at(m, false, {"completed", "skipped", "failed", "cancelled"}); }
 const DecisionRow* decision(const Model& m) {
   if (!node(m)) return nullptr;
   auto& id = node(m)->id;
@@ -88,20 +98,13 @@ const std::vector<Action>& plan_actions() {
   auto deciding = [](const char* answer) { return [answer](Model& m, Effects& e) { decide(m, e, answer); }; };
   auto look = [](PlanScreen::View which) { return [which](Model& m, Effects&) { view(m, which); }; };
   static const std::vector<Action> all = {
-      {"enter", "evidence", "each criterion with its evidence, or back", no_node, look(PlanScreen::evidence)},
-      {"f", "log", "follow the log, or back", no_node, look(PlanScreen::log)},
-      {"g", "gantt", "when everything ran, runs and is expected", no_plan, look(PlanScreen::gantt)},
+      // What a person is asked for comes first: a narrow screen has room for a few.
       {"a", "approve", "approve what waits for a decision", no_decision, deciding("approve")},
       {"d", "reject", "reject what waits for a decision", no_decision, deciding("reject")},
       {"w", "waive", "waive it, with a reason", no_decision, deciding("waive")},
-      {"r", "retry", "run a workstream again, check a gate again", no_node,
+      {"r", "retry", "run a workstream again, check a gate again", no_retry,
        [](Model& m, Effects& e) {
          e.asks.push_back(tell(wire::RetryNode{m.plan.run, node(m)->id}, node(m)->id + " is tried again"));
-       }},
-      {"s", "skip", "leave a workstream out", no_node, skip},
-      {"c", "cancel", "cancel a workstream", no_node,
-       [](Model& m, Effects& e) {
-         e.asks.push_back(tell(wire::CancelNode{m.plan.run, node(m)->id, ""}, node(m)->id + " is cancelled"));
        }},
       {"e", "put away", "put away what was noticed here: a stall, an overrun, a budget",
        [](const Model& m) {
@@ -109,6 +112,14 @@ const std::vector<Action>& plan_actions() {
          return escalation(m) ? "" : "nothing was noticed at " + node(m)->id;
        },
        [](Model& m, Effects& e) { e.asks.push_back(tell(wire::CloseEscalation{escalation(m)->number}, "put away")); }},
+      {"enter", "evidence", "each criterion with its evidence, or back", no_node, look(PlanScreen::evidence)},
+      {"f", "log", "follow the log, or back", no_node, look(PlanScreen::log)},
+      {"g", "gantt", "when everything ran, runs and is expected", no_plan, look(PlanScreen::gantt)},
+      {"s", "skip", "leave a workstream out", no_skip, skip},
+      {"c", "cancel", "cancel a workstream", no_cancel,
+       [](Model& m, Effects& e) {
+         e.asks.push_back(tell(wire::CancelNode{m.plan.run, node(m)->id, ""}, node(m)->id + " is cancelled"));
+       }},
       {"p", "pause", "pause the run, or go on", no_plan,
        [](Model& m, Effects& e) {
          if (m.plan.paused)
@@ -262,7 +273,7 @@ Element draw_plan(Model& m, Stage& stage, int width, int height) {
   auto head = fmt::format("{}  run {}  {}{}", one_line(p.plan), p.run, p.state, p.paused ? "  PAUSED" : "");
   if (p.eta > m.now && p.state == "running")
     head += fmt::format("  {} to go", human(std::chrono::floor<std::chrono::seconds>(p.eta - m.now)));
-  if (int persons = p.persons()) head += fmt::format("  {} need{} a person: n", persons, persons == 1 ? "s" : "");
+  if (p.persons > 0) head += fmt::format("  {} need{} a person: n", p.persons, p.persons == 1 ? "s" : "");
   auto top = hbox({bar(p.progress, width >= 80 ? 26 : 14, stage.theme.accent), text("  "),
                    text(cut(head, std::max(1, width - (width >= 80 ? 29 : 17)))) | bold});
   if (p.view == PlanScreen::gantt) return vbox({std::move(top), gantt(m, stage, width, height - 1)});

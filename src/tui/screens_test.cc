@@ -343,7 +343,7 @@ TEST(Studio, WhatNeedsAPersonIsFoundAtOnce) {
     "decisions":[{"id":"D1","target":"B","text":"May npm be used?","also":["C"]}],
     "escalations":[{"id":"E12","target":"D","text":"no sign of life for 10m"}]})")));
   filter(m);
-  EXPECT_EQ(m.plan.persons(), 3);
+  EXPECT_EQ(m.plan.persons, 3);
   EXPECT_EQ(m.plan.nodes[1].id, "B") << "as the plan has them";
   EXPECT_NE(drawn(m).find("3 need a person: n"), std::string::npos);
   press(m, "home");
@@ -371,6 +371,24 @@ TEST(Studio, TheScreensNamesAreWholeAtEveryWidth) {
                 std::string::npos)
           << drawn(m);
     }
+}
+
+TEST(Studio, ADecisionsKeysComeFirstAndOthersSayWhyNot) {
+  auto m = example(60, 24);
+  m.tab = Tab::plan;
+  m.plan.list.selected = 3;  // WS-03 waits for a decision
+  auto shown = drawn(m);
+  EXPECT_NE(shown.find(" a approve  d reject "), std::string::npos) << shown;
+  m.plan.list.selected = 1;  // WS-01 is completed
+  EXPECT_TRUE(press(m, "c").asks.empty());
+  EXPECT_EQ(m.notice, "c: WS-01 is completed");
+  m.plan.list.selected = 2;  // WS-02 runs
+  EXPECT_TRUE(press(m, "r").asks.empty());
+  EXPECT_EQ(m.notice, "r: WS-02 is running");
+  m.plan.list.selected = 5;  // the gate
+  press(m, "s");
+  EXPECT_FALSE(m.prompt);
+  EXPECT_NE(m.notice.find("gate-1 is a gate"), std::string::npos);
 }
 
 TEST(Studio, KeysThatDoNothingSayWhy) {

@@ -43,6 +43,8 @@ struct Theme {
 };
 Theme theme_for(const Terminal& terminal);
 
+inline constexpr auto picture_time = std::chrono::milliseconds(1);  // of a frame, for pictures that are new
+
 // How long a frame may work on pictures that it has not drawn before: one is always drawn, others while there is time
 // left, and the rest in the next frames.
 class PictureTime {
