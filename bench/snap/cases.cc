@@ -67,8 +67,8 @@ Picture trimmed(const Picture& sprite, Dice& dice) {
 }  // namespace
 
 const std::vector<std::string>& categories() {
-  static const std::vector<std::string> names = {"integer", "fractional", "stretched", "soft",    "blur",
-                                                 "jpeg",    "noise",      "jitter",    "combined"};
+  static const std::vector<std::string> names = {"integer", "fractional", "stretched", "soft",  "blur", "jpeg",
+                                                 "noise",   "jitter",     "combined",  "drift", "tilt"};
   return names;
 }
 
@@ -142,6 +142,8 @@ Result<Case> make_case(const fs::path& dir, const std::vector<fs::path>& sprites
   if (all || category == "blur") how.blur = std::min(dice.between(0.4, 1.6), 0.2 * scale);
   if (all || category == "noise") how.noise = dice.between(2, 8);
   if (all || category == "jitter") how.cell_jitter = dice.between(1, 3);
+  if (category == "drift") how.wobble = dice.between(0.1, 0.4);
+  if (category == "tilt") how.tilt_degrees = dice.between(0.5, 2) * (dice.chance(0.5) ? 1 : -1);
   if (all || category == "jpeg") how.jpeg_quality = dice.whole(60, 95);
   SPARKY_ASSIGN(out.degraded, pixel::degrade(out.truth, how));
   return out;

@@ -137,7 +137,7 @@ Status run(const Options& options) {
                    "{}x{} cell {:.3f} {:.3f} first {:.2f} {:.2f} blur {:.2f} {:.2f}/{:.2f} evid {:.3f} conf {:.2f} err "
                    "{:.1f} right {:.1f}\n",
                    g.x.cells(), g.y.cells(), g.x.cell, g.y.cell, g.x.lines[0], g.y.lines[0], g.x.blur, g.y.blur,
-                   g.y.chroma_blur, g.evidence, g.confidence, snapped->error, 100 * s.right);
+                   g.y.chroma.sigma, g.evidence, g.confidence, snapped->error, 100 * s.right);
       } else {
         fmt::print(stderr, "{}\n", snapped.error().text());
       }

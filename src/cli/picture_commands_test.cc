@@ -71,6 +71,29 @@ TEST_F(PictureCommands, one_picture_or_many_and_texts_stay) {
   EXPECT_FALSE(fs::exists(dir_ / "x.png"));
 }
 
+TEST_F(PictureCommands, degrees_of_transparency_are_no_colours_but_need_places_in_a_palette) {
+  Picture soft(40, 20);
+  for (int y = 0; y < 20; ++y)
+    for (int x = 0; x < 40; ++x) soft.at(x, y) = {uint8_t(x < 20 ? 10 : 200), 0, 0, uint8_t(1 + (y * 40 + x) % 255)};
+  ASSERT_TRUE(pixel::write_png(dir_ / "soft.png", soft));
+  EXPECT_EQ(run("pixel quantize soft.png -n 2 -o q.png --json", false), 0);
+  EXPECT_EQ(nlohmann::json::parse(out_)["pictures"][0]["colors"], 2);
+  EXPECT_EQ(run("pixel quantize soft.png -n 2 --indexed -o q.png"), 2);
+  EXPECT_NE(out_.find("2 colours make"), std::string::npos) << out_;
+  EXPECT_NE(out_.find("sparky pixel alpha"), std::string::npos) << out_;
+  EXPECT_EQ(run("pixel alpha soft.png --indexed -o q.png"), 0) << out_;
+}
+
+TEST_F(PictureCommands, what_is_taken_of_an_animation_is_said) {
+  draw("walk_0.png", 6, 5, 10);
+  draw("walk_1.png", 6, 5, 90);
+  ASSERT_EQ(run("sheet preview walk_0.png walk_1.png -o walk.gif"), 0) << out_;
+  EXPECT_EQ(run("pixel trim walk.gif -o first.png"), 0);
+  EXPECT_NE(out_.find("the first of 2 frames"), std::string::npos) << out_;
+  EXPECT_EQ(run("pixel trim walk.gif -o first.png --json", false), 0);
+  EXPECT_EQ(nlohmann::json::parse(out_)["pictures"][0]["frames_left_out"], 1);
+}
+
 TEST_F(PictureCommands, a_seam_is_an_exit_status) {
   Picture ramp(8, 8), flat(8, 8, {9, 9, 9, 255});
   for (int y = 0; y < 8; ++y)

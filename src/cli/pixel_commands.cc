@@ -363,10 +363,10 @@ void add_info_command(CLI::App* pixel, Context& context) {
       }
       auto& d = *found;
       if (!context.json) {
-        fmt::print("{}: {} {}×{}, {} frame{}, {} colours, {} transparent and {} half-transparent pixels\n",
+        fmt::print("{}: {} {}×{}, {} frame{}, {} colour{}, {} transparent and {} half-transparent pixels\n",
                    printable(input.string()), d["format"].get<std::string>(), d["width"].get<int>(),
                    d["height"].get<int>(), d["frames"].get<size_t>(), d["frames"] == 1 ? "" : "s",
-                   d["colors"].get<size_t>(), d["transparent_pixels"].get<size_t>(),
+                   d["colors"].get<size_t>(), d["colors"] == 1 ? "" : "s", d["transparent_pixels"].get<size_t>(),
                    d["half_transparent_pixels"].get<size_t>());
         if (d.contains("text"))
           for (auto& [keyword, value] : d["text"].items())

@@ -35,14 +35,17 @@ void wrote(Context& context, const fs::path& path, const std::string& what) {
   if (!context.json) fmt::print(stderr, "{}: {}\n", printable(path.string()), what);
 }
 
+std::string counted(size_t n, std::string_view noun) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); }
+
 Status pack(const State& s, Context& context) {
   SPARKY_ASSIGN(const Json done, studio::pack_sheet(s.work));
   wrote(context, s.work.output,
-        fmt::format("{} frames on {}×{} pixels, {:.0f} % of them used", done["frames"].get<size_t>(),
+        fmt::format("{} on {}×{} pixels, {:.0f} % of them used", counted(done["frames"].get<size_t>(), "frame"),
                     done["width"].get<int>(), done["height"].get<int>(), 100 * done["used"].get<double>()));
   for (size_t i = 1; i < done["files"].size(); ++i) {
     wrote(context, done["files"][i].get<std::string>(),
-          fmt::format("{} frames, {} animations", done["frames"].get<size_t>(), done["tags"].size()));
+          fmt::format("{}, {}", counted(done["frames"].get<size_t>(), "frame"),
+                      counted(done["tags"].size(), "animation")));
   }
   if (context.json) print_json(done);
   return {};
@@ -81,7 +84,8 @@ Status convert(const State& s, Context& context) {
   std::string texture = s.work.texture.empty() ? "res://" + sheet.picture_path.filename().string() : s.work.texture;
   SPARKY_TRY(pixel::write_sheet_data(s.work.output, sheet.sheet, s.work.form, texture));
   wrote(context, s.work.output,
-        fmt::format("{} frames, {} animations", sheet.sheet.frames.size(), sheet.sheet.tags.size()));
+        fmt::format("{}, {}", counted(sheet.sheet.frames.size(), "frame"),
+                    counted(sheet.sheet.tags.size(), "animation")));
   if (context.json) print_json(studio::describe(sheet.sheet));
   return {};
 }

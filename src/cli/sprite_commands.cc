@@ -39,6 +39,13 @@ struct GenerateOptions {
 
 volatile std::sig_atomic_t interrupt_asked = 0;
 
+// A LoRA's file, or what the models' folders hold under that name.
+Result<std::string> lora_file(const std::string& text) {
+  if (fs::exists(text)) return fs::absolute(text).string();
+  SPARKY_ASSIGN(const fs::path file, studio::find_lora(text));
+  return file.string();
+}
+
 // "file.safetensors" or "file.safetensors:0.8"
 Result<studio::LoraChoice> parse_lora(const std::string& text) {
   studio::LoraChoice choice{text, 1};
@@ -51,7 +58,7 @@ Result<studio::LoraChoice> parse_lora(const std::string& text) {
                   "write FILE or FILE:WEIGHT, as in style.safetensors:0.8");
     }
   }
-  choice.path = fs::absolute(choice.path).string();
+  SPARKY_ASSIGN(choice.path, lora_file(choice.path));
   return choice;
 }
 
@@ -71,6 +78,9 @@ Result<GenerateOptions> complete(GenerateOptions o) {
     auto told = studio::request_of(text);
     if (!told) return fail(told.error().code, o.from + ": " + told.error().message, told.error().help);
     if (!r.prompt.empty()) told->prompt = r.prompt;
+    for (auto& lora : told->loras) {
+      SPARKY_ASSIGN(lora.path, lora_file(lora.path));
+    }
     r = *told;
     o.model = r.model;
   }
@@ -234,7 +244,8 @@ void add_generate(CLI::App& app, Context& context) {
   cmd->add_option("--init", r.init, "a picture to start from");
   cmd->add_option("--strength", r.strength, "how far to leave --init, above 0 to 1")->capture_default_str();
   cmd->add_option("--mask", r.mask, "a picture: --init is drawn anew only where this is white");
-  cmd->add_option("--lora", o->loras, "a LoRA file, or FILE:WEIGHT; may be given again")->allow_extra_args(false);
+  cmd->add_option("--lora", o->loras, "a LoRA's file or name, or with :WEIGHT; may be given again")
+      ->allow_extra_args(false);
   cmd->add_option("--model", o->model, "a model's name or folder")->capture_default_str();
   cmd->add_option("--from", o->from, "repeat what made this PNG (a prompt, --seed, -o go over it)");
   cmd->add_flag("--force", o->force, "replace files that are there");

@@ -7,9 +7,13 @@
 
 #include "pixel/cells.h"
 #include "pixel/planes.h"
+#include "pixel/shared_colors.h"
 
 namespace sparky::pixel {
 namespace {
+
+// Independent noise in red, green and blue has this many times the sigma that it has in luma and chroma together.
+constexpr double kRgbOverPlanes = 1.54;
 
 struct Solution {
   Plane cells;       // rows × columns of the grid
@@ -18,8 +22,8 @@ struct Solution {
 
 // The variance of what the blurred cells do not explain over that of the steps between neighbouring cells, along one
 // axis: how much to distrust a step that the blur has nearly washed away.
-double ridge_of(const Plane& samples, const GridAxis& axis, double blur) {
-  const AxisModel model(samples.rows, axis.lines, blur);
+double ridge_of(const Plane& samples, const GridAxis& axis, Aperture aperture) {
+  const AxisModel model(samples.rows, axis.lines, aperture);
   const Plane cells = model.solve(samples);
   const double spare = double(samples.rows - axis.cells()) * samples.columns;
   const double noise = model.residual(samples) / std::max(spare, 1.0);
@@ -36,9 +40,10 @@ double ridge_of(const Plane& samples, const GridAxis& axis, double blur) {
 
 // Fits the cells of one channel; `samples_x`, `samples_y`: the channel condensed for each axis.
 Solution solve(const Plane& channel, const Grid& grid, bool chroma, const Plane& samples_x, const Plane& samples_y) {
-  const double blur_x = chroma ? grid.x.chroma_blur : grid.x.blur, blur_y = chroma ? grid.y.chroma_blur : grid.y.blur;
-  const AxisModel by_row(channel.rows, grid.y.lines, blur_y, ridge_of(samples_y, grid.y, blur_y));
-  const AxisModel by_column(channel.columns, grid.x.lines, blur_x, ridge_of(samples_x, grid.x, blur_x));
+  const Aperture along_x = chroma ? grid.x.chroma : Aperture{grid.x.blur};
+  const Aperture along_y = chroma ? grid.y.chroma : Aperture{grid.y.blur};
+  const AxisModel by_row(channel.rows, grid.y.lines, along_y, ridge_of(samples_y, grid.y, along_y));
+  const AxisModel by_column(channel.columns, grid.x.lines, along_x, ridge_of(samples_x, grid.x, along_x));
   Solution out;
   const Plane half = transposed(by_row.solve(channel));
   const Plane turned = by_column.solve(half);
@@ -63,13 +68,14 @@ std::vector<int> sole_cells(const GridAxis& axis, int pixels) {
   return out;
 }
 
-// Gives each cell in which most of the inner pixels agree in every bit their colour.
-void apply_majorities(const Picture& picture, const Grid& grid, Picture& cells) {
+// Gives each cell in which most of the inner pixels agree in every bit their colour; tells which.
+std::vector<uint8_t> apply_majorities(const Picture& picture, const Grid& grid, Picture& cells) {
   struct Vote {
     Rgba color;
     int lead = 0, count = 0, seen = 0;
   };
   std::vector<Vote> votes(cells.pixels.size());
+  std::vector<uint8_t> exact(votes.size());
   const std::vector<int> columns = sole_cells(grid.x, picture.width), rows = sole_cells(grid.y, picture.height);
   const auto each = [&](auto visit) {
     for (int y = 0; y < picture.height; ++y) {
@@ -90,7 +96,34 @@ void apply_majorities(const Picture& picture, const Grid& grid, Picture& cells) 
     vote.count += p == vote.color;
   });
   for (size_t i = 0; i < votes.size(); ++i) {
-    if (votes[i].seen > 0 && votes[i].count * 10 >= votes[i].seen * 7) cells.pixels[i] = votes[i].color;
+    exact[i] = votes[i].seen > 0 && votes[i].count * 10 >= votes[i].seen * 7;
+    if (exact[i]) cells.pixels[i] = votes[i].color;
+  }
+  return exact;
+}
+
+// Gives cells of one colour that noise moved apart that colour.
+void share(Picture& picture, const std::array<Plane, Planes::count>& planes, bool opaque,
+           const std::vector<uint8_t>& exact, double error) {
+  CellEstimates cells{.columns = picture.width, .rows = picture.height};
+  int exact_count = 0, opaque_count = 0;
+  for (size_t i = 0; i < picture.pixels.size(); ++i) {
+    const Rgba p = picture.pixels[i];
+    const float luma = planes[0].values[i], blue = planes[1].values[i], red = planes[2].values[i];
+    const float r = luma + red / 0.713f, b = luma + blue / 0.564f, g = (luma - 0.299f * r - 0.114f * b) / 0.587f;
+    cells.color.push_back(exact[i] ? Color3{float(p.r), float(p.g), float(p.b)} : Color3{r, g, b});
+    const bool whole = p.a == 255 && (opaque || planes[3].values[i] > 250);
+    cells.opaque.push_back(whole);
+    opaque_count += whole, exact_count += whole && exact[i];
+  }
+  cells.exact_share = opaque_count > 0 ? double(exact_count) / opaque_count : 1;
+  cells.pixel_noise = error * kRgbOverPlanes;
+  if (share_colors(cells) == 0) return;
+  const auto byte = [](float v) { return uint8_t(std::clamp(std::lround(v), 0l, 255l)); };
+  for (size_t i = 0; i < picture.pixels.size(); ++i) {
+    if (!cells.opaque[i]) continue;
+    const Color3& c = cells.color[i];
+    picture.pixels[i] = {byte(c[0]), byte(c[1]), byte(c[2]), 255};
   }
 }
 
@@ -117,7 +150,8 @@ CellColors cell_colors(const Picture& picture, const Views& views, const Grid& g
                                       planes.opaque ? 255 : cells[3].row(y)[x]);
     }
   }
-  apply_majorities(picture, grid, out.picture);
+  const std::vector<uint8_t> exact = apply_majorities(picture, grid, out.picture);
+  share(out.picture, cells, planes.opaque, exact, out.error);
   return out;
 }
 

@@ -9,8 +9,9 @@ namespace sparky::pixel {
 namespace {
 
 constexpr std::array kBlurs = {0.0, 0.2, 0.35, 0.5, 0.7, 0.9, 1.15, 1.5, 2.0, 2.7, 3.6, 5.0};  // pixels
-constexpr int kCellsMost = 40;           // of the other axis, to fit lines on: more add little
+constexpr int kCellsMost = 24;           // of the other axis, to fit lines on: more add little
 constexpr double kResidualFloor = 1e-3;  // squared levels a sample: smaller gains are rounding, not a better fit
+constexpr double kDriftGain = 0.4;       // share of what even lines leave unexplained that drifting ones must explain
 constexpr double kBlurMost = 0.45;       // of a cell: beyond, neighbours cannot be told apart
 
 // The integral of the normal distribution's CDF from -infinity to z, from a table: millions are asked for.
@@ -40,29 +41,53 @@ double share_before(double line, double sigma) {
 
 }  // namespace
 
-AxisModel::AxisModel(int pixels, std::span<const double> lines, double sigma, double ridge)
+AxisModel::AxisModel(int pixels, std::span<const double> lines, Aperture aperture, double ridge)
     : pixels_(pixels), cells_(int(lines.size()) - 1), first_(size_t(pixels)) {
   const auto cell_at = [&](double place) {
     const auto after = std::upper_bound(lines.begin() + 1, lines.end() - 1, place);
     return int(after - lines.begin()) - 1;
   };
-  const double reach = 0.5 + 3 * sigma - 1e-9;
+  // What one stored sample sees: a pixel, or a pair of them.
+  struct Sample {
+    double from, wide;
+    int first, last;  // cells
+  };
+  std::vector<Sample> samples;
+  const int wide = aperture.halved ? 2 : 1;
+  const double reach = 3 * aperture.sigma - 1e-9;
+  for (int x = 0; x < pixels; x += wide) {
+    const int to = std::min(x + wide, pixels);
+    samples.push_back({double(x), double(to - x), cell_at(x - reach), cell_at(to + reach)});
+  }
+  // Each pixel is shown from one sample, or between two.
+  const auto other = [&](int x) {
+    return aperture.halved ? std::clamp(x / 2 + (x % 2 == 0 ? -1 : 1), 0, int(samples.size()) - 1) : x;
+  };
   for (int x = 0; x < pixels; ++x) {
-    first_[size_t(x)] = cell_at(x + 0.5 - reach);
-    band_ = std::max(band_, cell_at(x + 0.5 + reach) - first_[size_t(x)] + 1);
+    const Sample &near = samples[size_t(x / wide)], &far = samples[size_t(other(x))];
+    first_[size_t(x)] = std::min(near.first, far.first);
+    band_ = std::max(band_, std::max(near.last, far.last) - first_[size_t(x)] + 1);
   }
   band_ = std::min(band_, cells_);
   weight_.assign(size_t(pixels) * size_t(band_), 0);
   for (int x = 0; x < pixels; ++x) {
     first_[size_t(x)] = std::min(first_[size_t(x)], cells_ - band_);
     float* weight = &weight_[size_t(x) * size_t(band_)];
-    double below = 0;  // the share left of the current cell
-    for (int i = 0; i < band_; ++i) {
-      const int cell = first_[size_t(x)] + i;
-      const bool outermost = i + 1 == band_ || cell + 1 == cells_;
-      const double upto = outermost ? 1 : share_before(lines[size_t(cell) + 1] - x, sigma);
-      weight[i] = float(upto - below);
-      below = upto;
+    const auto see = [&](const Sample& sample, double share) {
+      double below = 0;  // the share left of the current cell
+      for (int i = 0; i < band_; ++i) {
+        const int cell = first_[size_t(x)] + i;
+        const bool outermost = i + 1 == band_ || cell + 1 == cells_;
+        const double line = (lines[size_t(cell) + 1] - sample.from) / sample.wide;
+        const double upto = outermost ? 1 : share_before(line, aperture.sigma / sample.wide);
+        weight[i] += float(share * (upto - below));
+        below = upto;
+      }
+    };
+    if (aperture.halved) {
+      see(samples[size_t(x / 2)], 0.75), see(samples[size_t(other(x))], 0.25);
+    } else {
+      see(samples[size_t(x)], 1);
     }
   }
   // AᵀA and its Cholesky factor L, row r holding columns r - band_ + 1 … r.
@@ -194,6 +219,45 @@ double FlatCells::residual(std::span<const double> lines) const {
   return out;
 }
 
+std::vector<double> FlatCells::settled(std::vector<double> lines) const {
+  for (double& line : lines) line = std::floor(line + 0.5);
+  for (size_t k = 1; k + 1 < lines.size(); ++k) {
+    const int low = int(lines[k - 1]), high = int(lines[k + 1]), here = int(lines[k]);
+    const double noise = 1e-3 * sums_.columns;
+    double best_here = (residual(low, here) + residual(here, high)) * 0.98 - noise;
+    for (const int line : {here - 1, here + 1}) {
+      if (line <= low || line >= high) continue;
+      const double moved = residual(low, line) + residual(line, high);
+      if (moved < best_here) best_here = moved, lines[k] = line;
+    }
+  }
+  return lines;
+}
+
+std::vector<double> FlatCells::tracked(double cell) const {
+  const int rows = sums_.rows - 1;
+  const int narrow = std::max(1, int(std::ceil(cell / 2))), wide = int(std::floor(1.4 * cell));
+  const double bend = 0.1 * residual(0, rows) / rows;  // the price of a cell that is a tenth wider than others
+  std::vector<double> least(size_t(rows) + 1, 1e300);
+  std::vector<int> before(least.size(), 0);
+  least[0] = 0;
+  for (int to = narrow; to <= rows; ++to) {
+    for (int width = narrow; width <= std::min(wide, to); ++width) {
+      const int from = to - width;
+      if (least[size_t(from)] > 1e299) continue;
+      const bool cut = (from == 0 || to == rows) && width < cell;
+      const double off = (width - cell) / (0.1 * cell);
+      const double cost =
+          least[size_t(from)] + residual(from, to) + bend * (cut ? std::min(off * off, 9.0) : off * off);
+      if (cost < least[size_t(to)]) least[size_t(to)] = cost, before[size_t(to)] = from;
+    }
+  }
+  std::vector<double> lines{double(rows)};
+  for (int at = rows; at > 0 && least[size_t(rows)] < 1e299;) lines.push_back(at = before[size_t(at)]);
+  std::ranges::reverse(lines);
+  return lines;
+}
+
 std::vector<Plane> condensed(const Planes& planes, std::span<const double> other_lines) {
   const int length = planes.channel[0].rows, others = planes.channel[0].columns;
   // At most kCellsMost of the other axis' cells, evenly taken.
@@ -246,7 +310,9 @@ struct Fit {
 };
 
 Fit best_fit(Fit fit, int cells, const Plane& samples) {
-  const auto residual = [&](const Fit& f) { return AxisModel(samples.rows, f.lines(cells), f.blur).residual(samples); };
+  const auto residual = [&](const Fit& f) {
+    return AxisModel(samples.rows, f.lines(cells), {f.blur}).residual(samples);
+  };
   const double floor = kResidualFloor * double(samples.values.size());
   const auto accept = [&](Fit next, double least_gain) {
     next.residual = residual(next);
@@ -286,8 +352,7 @@ Fit best_fit(Fit fit, int cells, const Plane& samples) {
   return fit;
 }
 
-// Nearest-neighbour scaling rounds each line to a pixel border: tries all shifts and stretches near the start, then
-// lets each line go where its two cells are flattest.
+// Nearest-neighbour scaling rounds each line to a pixel border: tries all shifts and stretches near the start.
 std::vector<double> best_rounded(Fit& fit, int cells, const Plane& samples) {
   const FlatCells flat(samples);
   fit.rounded = true;
@@ -303,44 +368,57 @@ std::vector<double> best_rounded(Fit& fit, int cells, const Plane& samples) {
     }
   }
   fit = best;
-  std::vector<double> lines = fit.lines(cells);
-  for (size_t k = 1; k + 1 < lines.size(); ++k) {
-    const int low = int(lines[k - 1]), high = int(lines[k + 1]), here = int(lines[k]);
-    const double noise = 1e-3 * samples.columns;
-    double best_here = (flat.residual(low, here) + flat.residual(here, high)) * 0.98 - noise;
-    for (const int line : {here - 1, here + 1}) {
-      if (line <= low || line >= high) continue;
-      const double residual = flat.residual(low, line) + flat.residual(line, high);
-      if (residual < best_here) best_here = residual, lines[k] = line;
-    }
+  return flat.settled(fit.lines(cells));
+}
+
+// Cells about `cell` wide, or several times as wide: an even comb finds it hard to tell a drifting one from its parts.
+std::vector<double> drifting_lines(const FlatCells& flat, double cell, int pixels, double floor) {
+  std::vector<double> out = flat.tracked(cell);
+  const double most = 1.2 * flat.residual(out) + floor;
+  for (int times = 2; times <= 4 && times * cell * 4 <= pixels; ++times) {
+    std::vector<double> wider = flat.tracked(times * cell);
+    if (wider.size() > 4 && flat.residual(wider) <= most) out = std::move(wider);
   }
-  return lines;
+  return out;
 }
 
 }  // namespace
 
-double fit_axis(GridAxis& axis, const std::vector<Plane>& samples) {
+double fit_axis(GridAxis& axis, const std::vector<Plane>& samples, bool may_drift) {
   const int cells = axis.cells();
   Fit fit = best_fit({.first = axis.lines.front(), .last = axis.lines.back()}, cells, samples[0]);
   axis.lines = fit.lines(cells);
   Fit rounded = fit;
   const std::vector<double> rounded_lines = best_rounded(rounded, cells, samples[0]);
-  for (const double blur : kBlurs) {
-    if (blur > kBlurMost * axis.cell) break;
-    const double residual = AxisModel(samples[0].rows, rounded_lines, blur).residual(samples[0]);
-    if (residual >= fit.residual) continue;
-    fit = rounded;
-    fit.blur = blur, fit.residual = residual;
-    axis.lines = rounded_lines;
+  const auto try_lines = [&](const std::vector<double>& lines, const Fit& as, double gain) {
+    const double most = fit.residual * (1 - gain);
+    for (const double blur : kBlurs) {
+      if (blur > kBlurMost * axis.cell) break;
+      const double residual = AxisModel(samples[0].rows, lines, {blur}).residual(samples[0]);
+      if (residual >= std::min(most, fit.residual)) continue;
+      fit = as;
+      fit.blur = blur, fit.residual = residual;
+      axis.lines = lines;
+    }
+  };
+  try_lines(rounded_lines, rounded, 0);
+  const double floor = kResidualFloor * double(samples[0].values.size());
+  if (may_drift && fit.residual > floor) {
+    const std::vector<double> lines = drifting_lines(FlatCells(samples[0]), axis.cell, samples[0].rows, floor);
+    if (lines.size() > 2) try_lines(lines, {.first = lines.front(), .last = lines.back()}, kDriftGain);
   }
-  axis.cell = (fit.last - fit.first) / cells;
-  axis.blur = axis.chroma_blur = fit.blur;
-  double least = 1e300;
+  axis.cell = (fit.last - fit.first) / axis.cells();
+  axis.blur = fit.blur;
+  axis.chroma = {fit.blur, false};
+  std::vector<Aperture> apertures{{fit.blur, true}};
   for (const double blur : kBlurs) {
-    if (blur < fit.blur || blur > kBlurMost * axis.cell) continue;
-    const AxisModel model(samples[0].rows, axis.lines, blur);
+    if (blur >= fit.blur && blur <= kBlurMost * axis.cell) apertures.push_back({blur, false});
+  }
+  double least = 1e300;
+  for (const Aperture aperture : apertures) {
+    const AxisModel model(samples[0].rows, axis.lines, aperture);
     const double residual = model.residual(samples[1]) + model.residual(samples[2]);
-    if (residual < least * (1 - 1e-6)) least = residual, axis.chroma_blur = blur;
+    if (residual < least * (1 - 1e-6)) least = residual, axis.chroma = aperture;
   }
   return fit.residual;
 }

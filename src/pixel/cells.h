@@ -10,12 +10,12 @@
 
 namespace sparky::pixel {
 
-// One axis: `pixels` samples seen through cells between `lines`, blurred by sigma (0: each pixel sees one cell). What
-// lies before the first line or after the last belongs to the first or last cell.
+// One axis: `pixels` samples that see cells between `lines` through an aperture. What lies before the first line or
+// after the last belongs to the first or last cell.
 class AxisModel {
  public:
   // `ridge`: variance of the noise over that of the cells' differences; draws each cell towards the mean of its pixels.
-  AxisModel(int pixels, std::span<const double> lines, double sigma, double ridge = 0);
+  AxisModel(int pixels, std::span<const double> lines, Aperture aperture, double ridge = 0);
 
   int cells() const { return cells_; }
   // Row i of `samples` is pixel i of this axis (any number of columns); row k of the result is cell k.
@@ -42,6 +42,12 @@ class FlatCells {
   explicit FlatCells(const Plane& samples);              // row i is pixel i of the axis
   double residual(std::span<const double> lines) const;  // sum of squares
   double residual(int from, int to) const;               // of the one cell of rows [from, to)
+  // Whole lines, each inner one moved by at most a pixel to where its two cells are flattest: nearest-neighbour scaling
+  // may have rounded it either way.
+  std::vector<double> settled(std::vector<double> lines) const;
+  // Whole lines of cells about `cell` wide whose width may change along the axis, as many as fit best. The outer cells
+  // may be cut by the picture's edge.
+  std::vector<double> tracked(double cell) const;
 
  private:
   Plane sums_;                   // row r: the sum of the samples' rows before r
@@ -53,7 +59,8 @@ class FlatCells {
 std::vector<Plane> condensed(const Planes& planes, std::span<const double> other_lines);
 
 // Moves the axis' lines as a whole (first and last line; the others stay evenly between) and sets blur and
-// chroma_blur, to rebuild `samples` (as condensed() gives them, luma first) best. Returns the luma's residual.
-double fit_axis(GridAxis& axis, const std::vector<Plane>& samples);
+// chroma, to rebuild `samples` (as condensed() gives them, luma first) best. Returns the luma's residual. If the axis
+// `may_drift` and cells of changing width explain much more, the lines are theirs, and their number may change.
+double fit_axis(GridAxis& axis, const std::vector<Plane>& samples, bool may_drift);
 
 }  // namespace sparky::pixel

@@ -10,7 +10,7 @@ namespace sparky::pixel {
 namespace {
 
 constexpr float kContrastCap = 40;  // levels; above, an edge counts no more: outlines must not drown the shading
-constexpr int kRowsMost = 512;      // rows repeat within a cell, so a taller picture needs not all of them
+constexpr int kRowsMost = 256;      // rows repeat within a cell, so a taller picture needs not all of them
 
 // The size of the difference between neighbours in a row, from the mean of three rows against noise.
 class RowDifference {

@@ -76,7 +76,7 @@ Status check_options(int width, int height, const GridOptions& options) {
 double step_between_cells(const GridAxis& axis, const std::vector<Plane>& samples) {
   double steps = 0, count = 0;
   for (const Plane& plane : samples) {
-    const Plane cells = AxisModel(plane.rows, axis.lines, axis.blur).solve(plane);
+    const Plane cells = AxisModel(plane.rows, axis.lines, {axis.blur}).solve(plane);
     for (int k = 0; k + 1 < cells.rows; ++k) {
       for (int c = 0; c < cells.columns; ++c) {
         const double step = cells.row(k + 1)[c] - cells.row(k)[c];
@@ -158,7 +158,7 @@ void weigh_by_error(std::vector<Comb>& combs, const Plane& luma_along_axis) {
   }
   const FlatCells flat(sample);
   for (Comb& comb : combs) {
-    const double residual = std::max(0.0, flat.residual(axis_of(comb, length).lines));
+    const double residual = std::max(0.0, flat.residual(flat.settled(axis_of(comb, length).lines)));
     comb.error = std::sqrt(residual / double(sample.values.size()));
   }
 }
@@ -227,9 +227,9 @@ Result<Grid> find_grid(const Views& views, const GridOptions& options) {
   grid.x = axis_of(best.x, width);
   grid.y = axis_of(best.y, height);
   const std::vector<Plane> samples_y = condensed(views.upright, grid.x.lines);
-  fit_axis(grid.y, samples_y);
+  fit_axis(grid.y, samples_y, options.rows == 0);
   const std::vector<Plane> samples_x = condensed(views.turned, grid.y.lines);
-  fit_axis(grid.x, samples_x);
+  fit_axis(grid.x, samples_x, options.columns == 0);
   grid.evidence = evidence(best);
   const double lead = second.score > -1e8 ? best.score - second.score : 1;
   grid.confidence = std::clamp((1 - std::exp(-4 * lead)) * std::min(1.0, (best.x.score + best.y.score) / 2), 0.0, 1.0);

@@ -17,12 +17,19 @@ namespace sparky::pixel {
 
 struct Views;  // pixel/planes.h
 
+// How a picture's pixels see the cells along an axis.
+struct Aperture {
+  double sigma = 0;     // of a Gaussian blur, pixels; 0: hard edges
+  bool halved = false;  // stored for pairs of pixels (2t, 2t + 1) and shown as 3/4 of the own and 1/4 of the nearer
+                        // other pair: JPEG's 4:2:0 chroma, as libjpeg's "fancy upsampling" and its kin show it
+};
+
 // One axis of a grid: the lines, ascending, in pixels from the left or top edge. Cell i lies between lines[i] and
 // lines[i + 1]. The first and last may lie outside the picture by up to half a cell.
 struct GridAxis {
   double cell = 0;            // mean width of a cell, pixels
   double blur = 0;            // sigma of the picture's blur across this axis' lines, pixels; 0: hard edges
-  double chroma_blur = 0;     // the same for colour differences (JPEG blurs them more)
+  Aperture chroma;            // how colour differences are seen (JPEG blurs them more)
   std::vector<double> lines;  // number of cells + 1
 
   int cells() const { return int(lines.size()) - 1; }

@@ -19,9 +19,16 @@ namespace fs = std::filesystem;
 
 // --- Pictures ---
 
+// Degrees of transparency of one colour do not count as more.
+static size_t colors_of(pixel::Picture picture) {
+  for (pixel::Rgba& c : picture.pixels) c.a = c.a == 0 ? 0 : 255;
+  return pixel::count_colors(picture).size();
+}
+
 Result<Json> convert_picture(const fs::path& input, const fs::path& output, bool indexed, const Operation& operation) {
   SPARKY_ASSIGN(const std::string bytes, read_file(input, pixel::Limits().bytes));
-  SPARKY_ASSIGN(const pixel::Picture picture, pixel::decode_picture(bytes, input.string()));
+  SPARKY_ASSIGN(const pixel::Animation animation, pixel::decode_animation(bytes, input.string()));
+  const pixel::Picture& picture = animation.frames.front().picture;
   pixel::PngOptions options;
   if (pixel::sniff(bytes) == pixel::Format::png) {
     if (auto text = pixel::decode_png_text(bytes)) options.text = std::move(*text);
@@ -29,7 +36,7 @@ Result<Json> convert_picture(const fs::path& input, const fs::path& output, bool
   Json facts = Json::object();
   auto result = operation(picture, facts);
   if (!result) return fail(result.error().code, input.string() + ": " + result.error().message, result.error().help);
-  const size_t colors = pixel::count_colors(*result).size();
+  const size_t colors = colors_of(*result);
   if (indexed) {
     // An invisible pixel has no colour: what lies hidden under it must not use up the palette.
     for (auto& c : result->pixels) {
@@ -37,8 +44,14 @@ Result<Json> convert_picture(const fs::path& input, const fs::path& output, bool
     }
     const auto small = pixel::to_indexed(*result);
     if (!small) {
-      return fail(Errc::invalid, fmt::format("{}: {} colours do not fit an indexed PNG", input.string(), colors),
-                  "reduce them first: sparky pixel quantize IN -n 64 -o OUT");
+      if (colors > 256) {
+        return fail(Errc::invalid, fmt::format("{}: {} colours do not fit an indexed PNG", input.string(), colors),
+                    "reduce them first: sparky pixel quantize IN -n 64 -o OUT");
+      }
+      return fail(Errc::invalid,
+                  fmt::format("{}: {} colours make {} with their degrees of transparency, and an indexed PNG holds 256",
+                              input.string(), colors, pixel::count_colors(*result).size()),
+                  "make each pixel opaque or transparent first: sparky pixel alpha IN -o OUT");
     }
     SPARKY_TRY(pixel::write_png(output, *small, options));
   } else {
@@ -50,6 +63,10 @@ Result<Json> convert_picture(const fs::path& input, const fs::path& output, bool
            {"height", result->height},
            {"colors", colors}};
   out.update(facts);
+  if (animation.frames.size() > 1) {
+    out["frames_left_out"] = animation.frames.size() - 1;
+    out["note"] = out.value("note", "") + fmt::format(", the first of {} frames", animation.frames.size());
+  }
   return out;
 }
 

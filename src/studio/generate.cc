@@ -32,10 +32,9 @@ Result<LoraChoice> named_lora(const std::string& text) {
       return fail(Errc::invalid, fmt::format("field 'lora' is '{}': after the colon comes a weight", text));
     choice.path = text.substr(0, at);
   }
-  for (auto& model : find_models(model_folders()))
-    if (model.type == "lora" && model.name == choice.path) return LoraChoice{model.path.string(), choice.weight};
-  return fail(Errc::not_found, fmt::format("there is no LoRA '{}'", choice.path),
-              "list_models names those there are; `sparky train --lora` makes one");
+  SPARKY_ASSIGN(const fs::path file, find_lora(choice.path));
+  choice.path = file.string();
+  return choice;
 }
 
 Result<GenerateJob> from_wire(const Json& json) {

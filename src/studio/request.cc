@@ -60,12 +60,20 @@ void RequestFields::take(std::string_view name, std::vector<std::string>& into) 
   into = value->get<std::vector<std::string>>();
 }
 
+void RequestFields::take(std::string_view name, uint64_t& into) {
+  const Json* value = find(name);
+  if (value == nullptr) return;
+  if (!value->is_number_unsigned()) return refuse(name, "a whole number, 0 or more");
+  into = value->get<uint64_t>();
+}
+
 void RequestFields::take(std::string_view name, int& into, int lowest, int highest) {
   const Json* value = find(name);
   if (value == nullptr) return;
   // Compared as JSON, so that no large number wraps around.
   if (!value->is_number_integer() || *value < lowest || *value > highest) {
-    return refuse(name, fmt::format("a whole number from {} to {}", lowest, highest));
+    const bool any = lowest == INT_MIN && highest == INT_MAX;
+    return refuse(name, any ? "a whole number" : fmt::format("a whole number from {} to {}", lowest, highest));
   }
   into = value->get<int>();
 }
@@ -74,7 +82,8 @@ void RequestFields::take(std::string_view name, double& into, double lowest, dou
   const Json* value = find(name);
   if (value == nullptr) return;
   if (!value->is_number() || !(*value >= lowest && *value <= highest)) {
-    return refuse(name, fmt::format("a number from {} to {}", lowest, highest));
+    const bool any = lowest == -HUGE_VAL && highest == HUGE_VAL;
+    return refuse(name, any ? "a number" : fmt::format("a number from {} to {}", lowest, highest));
   }
   into = value->get<double>();
 }

@@ -6,6 +6,9 @@
 //   fields.choose("method", method, {{"kmeans", Method::kmeans}, {"median-cut", Method::median_cut}});
 //   SPARKY_TRY(fields.end());
 #pragma once
+#include <climits>
+#include <cmath>
+#include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -26,8 +29,9 @@ class RequestFields {
   void take(std::string_view name, bool& into);
   void take(std::string_view name, std::string& into);
   void take(std::string_view name, std::vector<std::string>& into);  // a lone string is a list of one
-  void take(std::string_view name, int& into, int lowest, int highest);
-  void take(std::string_view name, double& into, double lowest, double highest);
+  void take(std::string_view name, uint64_t& into);
+  void take(std::string_view name, int& into, int lowest = INT_MIN, int highest = INT_MAX);
+  void take(std::string_view name, double& into, double lowest = -HUGE_VAL, double highest = HUGE_VAL);
   void take(std::string_view name, float& into, double lowest, double highest);
   void take_size(std::string_view name, int& width, int& height);  // [width, height] or one number for both
   const Json* take_list(std::string_view name);                    // null: not there

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "studio/models.h"
 
 extern char** environ;
 
@@ -62,6 +63,15 @@ Result<fs::path> find_model(const std::string& name) {
   }
   return fail(Errc::not_found, fmt::format("there is no model '{}' (looked for {})", name, shown),
               "name a model's folder, or set SPARKY_MODELS to the folder that holds it");
+}
+
+Result<fs::path> find_lora(const std::string& name) {
+  const std::string stem = fs::path(name).extension() == ".safetensors" ? fs::path(name).stem().string() : name;
+  for (const ModelFile& model : find_models(model_folders())) {
+    if (model.type == "lora" && model.name == stem) return model.path;
+  }
+  return fail(Errc::not_found, fmt::format("there is no LoRA '{}'", name),
+              "`sparky models` names those there are; `sparky train --lora` makes one");
 }
 
 Result<SpriteProcess> SpriteProcess::start() {

@@ -30,6 +30,8 @@ Result<std::filesystem::path> find_sprite_program();
 // A model by its folder, or by its name in $SPARKY_MODELS, beside the program (../share/sparky/models) or in the source
 // tree that the program was built in.
 Result<std::filesystem::path> find_model(const std::string& name);
+// The file of the LoRA that the models' folders know by this name, with or without .safetensors.
+Result<std::filesystem::path> find_lora(const std::string& name);
 
 // Where models are looked for by name: $SPARKY_MODELS, beside the program, in the source tree; the first wins.
 std::vector<std::filesystem::path> model_folders();

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "studio/request.h"
 
 namespace sparky::studio {
 namespace {
@@ -15,21 +16,10 @@ std::unexpected<Error> wrong(std::string_view field, std::string_view right) {
   return fail(Errc::invalid, fmt::format("field '{}' must be {}", field, right));
 }
 
-template <class T>
-Status take(const Json& j, const char* field, T& into) {
-  auto it = j.find(field);
-  if (it == j.end()) return {};
-  if constexpr (std::is_same_v<T, std::string>) {
-    if (!it->is_string()) return wrong(field, "a string");
-  } else if constexpr (std::is_floating_point_v<T>) {
-    if (!it->is_number()) return wrong(field, "a number");
-  } else if constexpr (std::is_unsigned_v<T>) {
-    if (!it->is_number_unsigned()) return wrong(field, "a whole number ≥ 0");
-  } else {
-    if (!it->is_number_integer() || *it < INT32_MIN || *it > INT32_MAX) return wrong(field, "a whole number");
-  }
-  into = it->get<T>();
-  return {};
+// The last name of a path: a picture that is handed on does not tell where its maker keeps things.
+std::string name_of(const std::string& path) {
+  const auto normal = std::filesystem::path(path).lexically_normal();
+  return (normal.has_filename() ? normal : normal.parent_path()).filename().string();
 }
 
 }  // namespace
@@ -46,39 +36,32 @@ Json to_json(const SpriteRequest& r) {
 }
 
 Result<SpriteRequest> parse_request(const Json& j) {
-  if (!j.is_object()) return fail(Errc::invalid, "a request must be an object");
-  static constexpr std::string_view known[] = {"model", "prompt",   "negative", "seed",  "steps",
-                                               "cfg",   "sampler",  "count",    "size",  "colors",
-                                               "init",  "strength", "mask",     "loras", "preview_every"};
-  for (const auto& [key, value] : j.items()) {
-    if (std::ranges::find(known, key) == std::end(known)) {
-      return fail(Errc::invalid, fmt::format("unknown field '{}'", key));
-    }
-  }
   SpriteRequest r;
-  SPARKY_TRY(take(j, "model", r.model));
-  SPARKY_TRY(take(j, "prompt", r.prompt));
-  SPARKY_TRY(take(j, "negative", r.negative));
-  SPARKY_TRY(take(j, "seed", r.seed));
-  SPARKY_TRY(take(j, "steps", r.steps));
-  SPARKY_TRY(take(j, "cfg", r.cfg));
-  SPARKY_TRY(take(j, "sampler", r.sampler));
-  SPARKY_TRY(take(j, "count", r.count));
-  SPARKY_TRY(take(j, "size", r.size));
-  SPARKY_TRY(take(j, "colors", r.colors));
-  SPARKY_TRY(take(j, "init", r.init));
-  SPARKY_TRY(take(j, "strength", r.strength));
-  SPARKY_TRY(take(j, "mask", r.mask));
-  SPARKY_TRY(take(j, "preview_every", r.preview_every));
-  if (auto it = j.find("loras"); it != j.end()) {
-    if (!it->is_array()) return wrong("loras", "a list of {path, weight}");
-    for (const auto& l : *it) {
-      LoraChoice choice;
-      if (!l.is_object() || !l.contains("path")) return wrong("loras", "a list of {path, weight}");
-      SPARKY_TRY(take(l, "path", choice.path));
-      SPARKY_TRY(take(l, "weight", choice.weight));
-      r.loras.push_back(choice);
-    }
+  RequestFields fields(j);
+  fields.take("model", r.model);
+  fields.take("prompt", r.prompt);
+  fields.take("negative", r.negative);
+  fields.take("seed", r.seed);
+  fields.take("steps", r.steps);
+  fields.take("cfg", r.cfg);
+  fields.take("sampler", r.sampler);
+  fields.take("count", r.count);
+  fields.take("size", r.size);
+  fields.take("colors", r.colors);
+  fields.take("init", r.init);
+  fields.take("strength", r.strength);
+  fields.take("mask", r.mask);
+  fields.take("preview_every", r.preview_every);
+  const Json* loras = fields.take_list("loras");
+  SPARKY_TRY(fields.end());
+  for (size_t i = 0; loras != nullptr && i < loras->size(); ++i) {
+    RequestFields lora((*loras)[i], fmt::format("loras[{}].", i));
+    LoraChoice choice;
+    lora.need("path");
+    lora.take("path", choice.path);
+    lora.take("weight", choice.weight);
+    SPARKY_TRY(lora.end());
+    r.loras.push_back(choice);
   }
   SPARKY_TRY(check(r));
   return r;
@@ -107,20 +90,22 @@ Status check(const SpriteRequest& r) {
 
 std::map<std::string, std::string> png_text(const SpriteRequest& r, uint64_t seed, std::string_view model_hash,
                                             std::string_view version) {
-  std::string name = std::filesystem::path(r.model).filename().string();
   std::string p = r.prompt;
   for (const auto& l : r.loras) {
     p += fmt::format(" <lora:{}:{}>", std::filesystem::path(l.path).stem().string(), l.weight);
   }
   if (!r.negative.empty()) p += "\nNegative prompt: " + r.negative;
   p += fmt::format("\nSteps: {}, Sampler: {}, CFG scale: {}, Seed: {}, Size: {}x{}, Model hash: {}, Model: {}", r.steps,
-                   r.sampler == "heun" ? "Heun" : "Euler", r.cfg, seed, r.size, r.size, model_hash.substr(0, 10), name);
+                   r.sampler == "heun" ? "Heun" : "Euler", r.cfg, seed, r.size, r.size, model_hash.substr(0, 10),
+                   name_of(r.model));
   if (!r.init.empty()) p += fmt::format(", Denoising strength: {}", r.strength);
   p += fmt::format(", Version: sparky {}", version);
   SpriteRequest one = r;
   one.seed = seed;
   one.count = 1;
   one.preview_every = 0;
+  for (std::string* path : {&one.model, &one.init, &one.mask}) *path = name_of(*path);
+  for (LoraChoice& l : one.loras) l.path = name_of(l.path);
   Json story{{"request", to_json(one)}, {"model_hash", model_hash}, {"version", version}};
   return {{"parameters", p}, {"sparky", json_text(story)}, {"Software", fmt::format("sparky {}", version)}};
 }

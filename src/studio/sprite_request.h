@@ -42,7 +42,7 @@ Result<SpriteRequest> parse_request(const Json& json);
 Status check(const SpriteRequest& request);
 
 // What a generated PNG carries: `parameters`, in the form that other tools write and read, and `sparky`, the request
-// as JSON with the facts that repeat it (one picture, its own seed).
+// as JSON with the facts that repeat it (one picture, its own seed; files by their names alone).
 std::map<std::string, std::string> png_text(const SpriteRequest& request, uint64_t seed, std::string_view model_hash,
                                             std::string_view version);
 // The request that made a PNG, from its text chunks. Errc::not_found if it tells no story.

@@ -11,7 +11,7 @@ namespace {
 
 SpriteRequest full() {
   SpriteRequest r;
-  r.model = "/models/sprite-32";
+  r.model = "/home/me/models/sprite-32";
   r.prompt = "a red dragon";
   r.negative = "blue";
   r.seed = 18446744073709551615u;
@@ -19,9 +19,9 @@ SpriteRequest full() {
   r.cfg = 2.5;
   r.size = 64;
   r.colors = 8;
-  r.init = "a.png";
+  r.init = "/home/me/a.png";
   r.strength = 0.4;
-  r.loras = {{"style.safetensors", 0.8}};
+  r.loras = {{"/home/me/loras/style.safetensors", 0.8}};
   return r;
 }
 
@@ -42,13 +42,15 @@ TEST(SpriteRequest, NamesTheFieldThatIsWrong) {
            {{{"size", 2048}}, "field 'size'"},
            {{{"steps", 0}}, "field 'steps' must be 1 to 1000"},
            {{{"steps", 1e300}}, "field 'steps' must be a whole number"},
-           {{{"seed", -1}}, "field 'seed' must be a whole number ≥ 0"},
+           {{{"seed", -1}}, "field 'seed' must be a whole number, 0 or more"},
            {{{"colors", 1}}, "field 'colors'"},
            {{{"cfg", "x"}}, "field 'cfg' must be a number"},
            {{{"sampler", "ddim"}}, "field 'sampler' must be \"euler\" or \"heun\""},
            {{{"strength", 0}}, "field 'strength'"},
            {{{"mask", "m.png"}}, "a mask needs a picture"},
-           {{{"loras", {1}}}, "field 'loras'"},
+           {{{"loras", {1}}}, "loras[0] must be an object"},
+           {{{"loras", {{{"weight", 1}}}}}, "field 'loras[0].path' is missing"},
+           {{{"loras", {{{"path", "x"}, {"wait", 1}}}}}, "unknown field 'loras[0].wait'"},
            {{{"wings", 2}}, "unknown field 'wings'"},
        }) {
     Json j{{"prompt", "x"}};
@@ -74,6 +76,12 @@ TEST(PngText, TellsTheStoryAndRepeatsIt) {
   EXPECT_EQ(again->seed, 77u);
   EXPECT_EQ(again->count, 1);
   EXPECT_EQ(again->loras.at(0).weight, 0.8);
+  EXPECT_EQ(again->model, "sprite-32");
+  EXPECT_EQ(again->init, "a.png");
+  EXPECT_EQ(again->loras.at(0).path, "style.safetensors");
+  for (const auto& [key, value] : text) EXPECT_EQ(value.find("/home"), std::string::npos) << key << ": " << value;
+  r.model = "/home/me/models/sprite-32/";
+  EXPECT_NE(png_text(r, 1, "0123456789", "0.1.0").at("parameters").find("Model: sprite-32"), std::string::npos);
   auto none = request_of({{"Comment", "hello"}});
   ASSERT_FALSE(none);
   EXPECT_TRUE(none.error().is(Errc::not_found));
