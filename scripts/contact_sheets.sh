@@ -77,10 +77,7 @@ quiet sparky pixel mirror "$work/orc.png" -o "$work/one.png"
 panel 6 "$work/one.png" 7
 sheet pixel-clean 6
 
-# A sheet, as it is packed. The scroll is drawn on a ground of its own.
-quiet sparky pixel background "$tiles/item/scroll/scroll-yellow.png" --holes -o "$work/scroll.png"
-items=$(find "$tiles/item" -name '*.png' ! -name scroll-yellow.png | LC_ALL=C sort)
-# shellcheck disable=SC2086  # a list of names without blanks
-quiet sparky sheet pack $items "$work/scroll.png" "$tiles"/mon/*.png --layout maxrects --trim --padding 1 -o "$work/items.png"
+# A sheet, as it is packed.
+quiet sparky sheet pack "$tiles"/item/*/*.png "$tiles"/mon/*.png --layout maxrects --trim --padding 1 -o "$work/items.png"
 quiet sparky pixel scale "$work/items.png" --up 4 -o "$work/big.png"
 quiet sparky pixel quantize "$work/big.png" -n 255 -o "$out/pixel-sheet.png"

@@ -230,10 +230,14 @@ Result<Picture> remap(const Picture& picture, const Palette& palette, RemapOptio
   if (colors.empty())
     return fail(Errc::invalid, "the palette has no colour", "name one that has (sparky palette list)");
   Entries entries{colors, labs, NearestColor(labs)};
+  Picture shown = picture;
+  for (Rgba& c : shown.pixels) {
+    if (c.a == 0) c = {};  // what hides under a clear pixel would be a colour beyond the palette's
+  }
   float strength = std::clamp(options.strength, 0.0f, 1.0f);
-  if (options.dither == Dither::floyd_steinberg && strength > 0) return diffused(picture, entries, strength);
-  if (options.dither == Dither::none || strength == 0) return undithered(picture, entries);
-  return ordered(picture, entries, thresholds(options.dither), strength);
+  if (options.dither == Dither::floyd_steinberg && strength > 0) return diffused(shown, entries, strength);
+  if (options.dither == Dither::none || strength == 0) return undithered(shown, entries);
+  return ordered(shown, entries, thresholds(options.dither), strength);
 }
 
 Picture reduce_colors(const Picture& picture, int colors, Method method, RemapOptions options) {

@@ -1,6 +1,6 @@
 // Palette: the colours of a picture: counted, reduced to few, replaced, put in order, shown. All of it gives the same
-// output for the same input. Transparent pixels (alpha 0) are no colour and stay what they are; of others the alpha
-// stays while the colour may change.
+// output for the same input. Transparent pixels (alpha 0) are no colour: they stay transparent, and remap() clears what
+// hides under them. Of others the alpha stays while the colour may change.
 #pragma once
 #include <string>
 #include <vector>
