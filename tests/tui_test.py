@@ -92,7 +92,7 @@ def walk(t, project):
     t.expect("3 pictures", "an old wizard")
     t.type("/dragon")
     t.press("Enter")
-    t.expect("1 of 3", "a red dragon", gone=["wizard"])
+    t.expect("1 of 3 pictures", "a red dragon", gone=["wizard"])
     t.press("*")
     t.expect("starred")
     t.press("Enter")

@@ -48,6 +48,12 @@ Element empty_hint(const std::vector<std::string>& lines) {
   return vbox({filler(), vbox(std::move(shown)), filler()}) | flex;
 }
 
+std::string count_of(const ListState& list, size_t all, const std::string& what) {
+  if (list.filter.empty()) return fmt::format("{} {}", all, what);
+  return fmt::format("{} of {} {} with \"{}\"{}", list.rows.size(), all, what, one_line(list.filter),
+                     list.rows.empty() ? "; esc shows all" : "");
+}
+
 namespace {
 
 Element tabs(Model& m, Stage& stage) {

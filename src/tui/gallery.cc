@@ -175,9 +175,7 @@ Element draw_gallery(Model& m, Stage& stage, int width, int height) {
     }
     rows.push_back(hbox(std::move(row)));
   }
-  auto count = g.list.filter.empty()
-                   ? fmt::format("{} picture{}", g.pictures.size(), g.pictures.size() == 1 ? "" : "s")
-                   : fmt::format("{} of {} with \"{}\"", all, g.pictures.size(), one_line(g.list.filter));
+  auto count = count_of(g.list, g.pictures.size(), g.pictures.size() == 1 ? "picture" : "pictures");
   auto* p = picture(m);
   auto detail = !p ? std::string()
                    : fmt::format("   {}{}", p->seed ? fmt::format("seed {}  ", *p->seed) : "",

@@ -62,9 +62,7 @@ Element rows_of(Model& m, Stage& stage, ListState& list, int width, int height, 
 }
 
 Element heading(const ListState& list, size_t all, const std::string& what, const std::string& extra) {
-  auto shown = list.filter.empty()
-                   ? fmt::format("{} {}", all, what)
-                   : fmt::format("{} of {} {} with \"{}\"", list.rows.size(), all, what, one_line(list.filter));
+  auto shown = count_of(list, all, what);
   return hbox({text(shown) | bold, text(extra)});
 }
 

@@ -288,7 +288,8 @@ Element draw_plan(Model& m, Stage& stage, int width, int height) {
     rows.push_back(clickable(stage, i == p.list.selected ? line | inverted : line, "row", i));
   }
   if (rows.empty())
-    rows.push_back(text(p.only_person ? "nothing needs a person; n shows all" : "nothing matches") | dim);
+    rows.push_back(text(p.only_person ? "nothing needs a person; n shows all" : "nothing matches; esc shows all") |
+                   dim);
   auto tree = vbox(std::move(rows));
   if (beside)
     return vbox({std::move(top),

@@ -391,6 +391,18 @@ TEST(Studio, ADecisionsKeysComeFirstAndOthersSayWhyNot) {
   EXPECT_NE(m.notice.find("gate-1 is a gate"), std::string::npos);
 }
 
+TEST(Studio, AFilterThatLeavesNothingSaysHowToSeeAll) {
+  for (auto tab : {Tab::comparison, Tab::queue, Tab::gallery, Tab::models, Tab::settings, Tab::plan}) {
+    auto m = example(100, 30);
+    m.tab = tab;
+    type(m, "/no such thing\r");
+    EXPECT_NE(drawn(m).find("; esc shows all"), std::string::npos) << drawn(m);
+    press(m, "esc");
+    EXPECT_EQ(drawn(m).find("; esc shows all"), std::string::npos);
+    EXPECT_EQ(m.tab, tab);
+  }
+}
+
 TEST(Studio, KeysThatDoNothingSayWhy) {
   Model m;  // an empty project, and no daemon
   m.width = 100;
