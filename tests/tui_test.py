@@ -65,6 +65,8 @@ manual = true
         leave(terminal, project)
         crash(terminal, project)
         plain_terminals(terminal, project)
+        mouse(terminal, project)
+        sleeps(terminal, project)
         strange_text(terminal, project)
         newcomer(terminal, Path(directory) / "new")
     finally:
@@ -243,6 +245,49 @@ def plain_terminals(t, project):
         t.tmux("resize-window", "-t", "0", "-x", str(width), "-y", str(height))
     t.expect("4 Gallery", "3 pictures")
     quit_studio(t)
+
+
+def sleeps(t, project):
+    """Where nothing happens the studio sleeps: its threads wake a few times a second, for clocks and the daemon's word."""
+    t.type(f"clear; {SPARKY}\n")
+    t.expect("1 Generation", "enter generate", gone=["connecting"])
+    t.press("Escape", "8")
+    t.expect("Everywhere")
+    time.sleep(2)
+    tasks = list(Path(f"/proc/{studio_of(project)}/task").iterdir())
+
+    def wakings():
+        words = [re.search(r"^voluntary_ctxt_switches:\s+(\d+)", (task / "status").read_text(), re.M) for task in tasks]
+        return sum(int(word[1]) for word in words)
+    before, began = wakings(), time.monotonic()
+    time.sleep(4)
+    rate = (wakings() - before) / (time.monotonic() - began)
+    assert rate < 15, f"{rate:.0f} wakings a second while nothing happens"
+    quit_studio(t)
+
+
+def mouse(t, project):
+    """Clicks on the screens' names and on pictures, and the wheel; and an override that does not exist."""
+    def click(column, row, button=0):
+        t.type(f"\x1b[<{button};{column + 1};{row + 1}M")
+    t.type(f"clear; SPARKY_GRAPHICS=vga {SPARKY}\n")
+    t.expect("SPARKY_GRAPHICS is 'vga'", "kitty, iterm2, sixel, symbols")
+    t.type(f"clear; {SPARKY}\n")
+    shown = t.expect("1 Generation", "enter generate", "4 Gallery")
+    click(shown.index("4 Gallery"), 0)
+    t.expect("3 pictures", "enter full")
+    t.press("Home")
+    click(25, 5)
+    click(25, 5)  # the second picture: chosen, then opened
+    shown = t.expect("16x16", "seed")
+    t.press("Escape")
+    t.expect("3 pictures")
+    click(25, 5, 65)
+    t.type(":quit")
+    t.expect("quit (q)")
+    t.press("Enter")
+    t.expect("ready>", gone=["4 Gallery"])
+    t.type("clear\n")
 
 
 def strange_text(t, project):

@@ -187,6 +187,7 @@ void generate(Model& m, Effects& e, bool next_seed) {
   g.job = job.id;
   g.state = "sent";
   g.error.clear();
+  g.doing.clear();
   g.progress = g.eta_s = -1;
   e.asks.push_back({job, [](Model& model, const Result<wire::Reply>& reply) {
                       auto& gen = model.generation;
@@ -313,6 +314,10 @@ Element state_line(Model& m, Stage& stage, int width) {
   if (g.job.empty()) return text(cut("enter draws it", width)) | dim;
   auto mark = mark_of(stage.theme, g.state);
   Elements line{text(mark.text + " " + g.state + " ") | color(mark.color)};
+  if (g.state == "running" && g.progress <= 0 && !g.doing.empty()) {
+    line.push_back(text(cut(g.doing, std::max(0, width - 12))) | dim);
+    return hbox(std::move(line));
+  }
   if (g.progress >= 0 && g.state == "running")
     line.push_back(bar(g.progress, std::clamp(width - 27, 12, 40), stage.theme.accent));
   if (g.eta_s >= 0 && (g.state == "running" || g.state == "queued"))

@@ -308,7 +308,11 @@ void handle(Model& m, const wire::Update& update) {
   if (auto* p = std::get_if<wire::Progress>(&update)) {
     if (auto* job = job_of(p->job_id))
       job->progress = p->progress, job->eta_s = p->eta_s, job->doing = printable(p->stage);
-    if (p->job_id == g.job) g.progress = p->progress, g.eta_s = p->eta_s, g.state = "running";
+    if (p->job_id == g.job) {
+      g.progress = p->progress, g.eta_s = p->eta_s, g.state = "running";
+      g.doing = one_line(p->stage);
+      std::ranges::replace(g.doing, '_', ' ');
+    }
   } else if (auto* preview = std::get_if<wire::Preview>(&update)) {
     if (preview->job_id != g.job) return;
     g.image = preview->image_path;

@@ -55,7 +55,7 @@ Element rows_of(Model& m, Stage& stage, ListState& list, int width, int height, 
   Elements out;
   for (int i = window.first; i < window.first + window.count; ++i) {
     auto line = row(list.rows[size_t(i)], width) | size(WIDTH, EQUAL, width);
-    out.push_back(clickable(stage, i == list.selected ? line | inverted : line, "row", i));
+    out.push_back(clickable(stage, i == list.selected ? selected_row(line) : line, "row", i));
   }
   (void)m;
   return vbox(std::move(out));

@@ -141,6 +141,7 @@ struct Generation {
   int history_at = -1;
   std::string draft;  // what was typed before the history was looked at
   std::string job, state, image, error;
+  std::string doing;  // what its worker says: "loading models"
   double progress = -1, eta_s = -1;
   uint64_t used_seed = 0;
 };

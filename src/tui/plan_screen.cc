@@ -285,7 +285,7 @@ Element draw_plan(Model& m, Stage& stage, int width, int height) {
   Elements rows;
   for (int i = window.first; i < window.first + window.count; ++i) {
     auto line = tree_line(m, stage, p.nodes[size_t(p.list.rows[size_t(i)])], tree_w) | size(WIDTH, EQUAL, tree_w);
-    rows.push_back(clickable(stage, i == p.list.selected ? line | inverted : line, "row", i));
+    rows.push_back(clickable(stage, i == p.list.selected ? selected_row(line) : line, "row", i));
   }
   if (rows.empty())
     rows.push_back(text(p.only_person ? "nothing needs a person; n shows all" : "nothing matches; esc shows all") |

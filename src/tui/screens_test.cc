@@ -391,6 +391,33 @@ TEST(Studio, ADecisionsKeysComeFirstAndOthersSayWhyNot) {
   EXPECT_NE(m.notice.find("gate-1 is a gate"), std::string::npos);
 }
 
+TEST(Studio, TheBarOfASelectedRowIsAsInOthers) {
+  auto m = example(80, 24);
+  m.tab = Tab::queue;
+  press(m, "home");  // tui-1, which runs
+  Stage stage(terminal());
+  stage.begin();
+  ftxui::Screen screen(m.width, m.height);
+  ftxui::Render(screen, draw(m, stage));
+  int bars = 0, others = 0;
+  for (int x = 0; x < 80; ++x) {
+    auto& pixel = screen.PixelAt(x, 2);
+    bool bar = pixel.character == "█" || pixel.character == "░";
+    EXPECT_EQ(pixel.inverted, !bar) << x << " " << pixel.character;
+    (bar ? bars : others) += 1;
+  }
+  EXPECT_GT(bars, 5);
+  EXPECT_GT(others, 50);
+}
+
+TEST(Studio, WhatAWorkerDoesBeforeItDrawsIsSaid) {
+  auto m = example(100, 24);
+  handle(m, wire::Progress{.job_id = "tui-1", .stage = "loading_models", .progress = 0});
+  EXPECT_NE(drawn(m).find("running loading models"), std::string::npos) << drawn(m);
+  handle(m, wire::Progress{.job_id = "tui-1", .stage = "sampling", .progress = 0.3});
+  EXPECT_NE(drawn(m).find("30 %"), std::string::npos) << drawn(m);
+}
+
 TEST(Studio, AFilterThatLeavesNothingSaysHowToSeeAll) {
   for (auto tab : {Tab::comparison, Tab::queue, Tab::gallery, Tab::models, Tab::settings, Tab::plan}) {
     auto m = example(100, 30);

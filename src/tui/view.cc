@@ -189,6 +189,28 @@ class SpotNode : public Node {
   std::shared_ptr<Spot> spot_;
 };
 
+class SelectedNode : public Node {
+ public:
+  explicit SelectedNode(Element child) : Node({std::move(child)}) {}
+  void ComputeRequirement() override {
+    Node::ComputeRequirement();
+    requirement_ = children_[0]->requirement();
+  }
+  void SetBox(Box box) override {
+    Node::SetBox(box);
+    children_[0]->SetBox(box);
+  }
+  void Render(Screen& screen) override {
+    Node::Render(screen);
+    for (int y = box_.y_min; y <= box_.y_max; ++y)
+      for (int x = box_.x_min; x <= box_.x_max; ++x) {
+        if (!screen.stencil.Contain(x, y)) continue;
+        auto& pixel = screen.PixelAt(x, y);
+        if (pixel.character != "█" && pixel.character != "░") pixel.inverted = true;
+      }
+  }
+};
+
 // One line of text that scrolls with its cursor, where the terminal's own cursor stands.
 class FieldNode : public Node {
  public:
@@ -262,6 +284,8 @@ Element clickable(Stage& stage, Element element, std::string what, int index, st
   stage.spots.push_back(spot);
   return std::make_shared<SpotNode>(std::move(element), spot);
 }
+
+Element selected_row(Element row) { return std::make_shared<SelectedNode>(std::move(row)); }
 
 Element braille(const std::vector<double>& values, double top, Color tint) {
   return canvas([values, top](Canvas& c) {

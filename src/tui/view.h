@@ -104,6 +104,8 @@ Element bar(double fraction, int columns, ftxui::Color color);
 Element picture_view(Stage& stage, const PicturePtr& picture);
 // Marks the element's box as a place to click.
 Element clickable(Stage& stage, Element element, std::string what, int index = 0, std::string key = "");
+// The row of a list that is selected: inverted, but for bars, which would show the contrary.
+Element selected_row(Element row);
 // Braille graph of values from 0 to `top`, the newest at the right.
 Element braille(const std::vector<double>& values, double top, ftxui::Color color);
 
