@@ -153,7 +153,7 @@ Element tree_line(const Model& m, const Stage& stage, const PlanRow& n, int widt
   auto name = head ? n.name : gate && n.name != n.id && !n.name.empty() ? n.id + " " + n.name : n.id + " " + n.name;
   int room = std::clamp(width * (width >= 100 ? 40 : 50) / 100, 14, 44);
   Elements line{text(head || gate ? "" : "  "), text((gate ? "◆ " : "") + mark.text + " ") | color(mark.color)};
-  auto title = text(padded(one_line(name), room - (head ? 0 : 2) - (gate ? 2 : 0)) + " ");
+  auto title = text(padded(one_line(name), room - (head ? 0 : 2)) + " ");
   line.push_back(head || gate ? title | bold : title);
   int rest = width - room - 3;
   if (head) {
