@@ -43,9 +43,8 @@ double share_before(double line, double sigma) {
 
 AxisModel::AxisModel(int pixels, std::span<const double> lines, Aperture aperture, double ridge)
     : pixels_(pixels), cells_(int(lines.size()) - 1), first_(size_t(pixels)) {
-  const auto cell_at = [&](double place) {
-    const auto after = std::upper_bound(lines.begin() + 1, lines.end() - 1, place);
-    return int(after - lines.begin()) - 1;
+  const auto go_on = [&](int& cell, double place) {  // to the cell of a place further on
+    while (cell + 1 < cells_ && lines[size_t(cell) + 1] <= place) ++cell;
   };
   // What one stored sample sees: a pixel, or a pair of them.
   struct Sample {
@@ -55,9 +54,11 @@ AxisModel::AxisModel(int pixels, std::span<const double> lines, Aperture apertur
   std::vector<Sample> samples;
   const int wide = aperture.halved ? 2 : 1;
   const double reach = 3 * aperture.sigma - 1e-9;
-  for (int x = 0; x < pixels; x += wide) {
+  samples.reserve(size_t(pixels));
+  for (int x = 0, first = 0, last = 0; x < pixels; x += wide) {
     const int to = std::min(x + wide, pixels);
-    samples.push_back({double(x), double(to - x), cell_at(x - reach), cell_at(to + reach)});
+    go_on(first, x - reach), go_on(last, to + reach);
+    samples.push_back({double(x), double(to - x), first, last});
   }
   // Each pixel is shown from one sample, or between two.
   const auto other = [&](int x) {

@@ -175,6 +175,16 @@ TEST(Snap, FollowsLinesThatDrift) {
   EXPECT_GE(followed, 12);  // of 14; where the ground runs over the edge, a cut cell more cannot be told. Even lines: 1
 }
 
+TEST(Snap, StraightensWhatIsTilted) {
+  const Picture truth = on_ground(fixtures()[0]);
+  for (const double tilt : {1.5, -2.0}) {
+    const auto snapped = snap(degrade(truth, {.scale_x = 7, .scale_y = 7, .soft = true, .tilt_degrees = tilt}).value());
+    ASSERT_TRUE(snapped) << snapped.error().text();
+    EXPECT_NEAR(snapped->tilt_degrees, tilt, 0.2);
+    EXPECT_GE(share_right(truth, snapped->picture, 8), 0.95);  // corners are cut off
+  }
+}
+
 TEST(Snap, FollowsAHint) {
   const Picture big = degrade(fixtures()[0], {.scale_x = 8, .scale_y = 8}).value();
   EXPECT_EQ(snap(big, {.hint = 7})->picture.width, 32);

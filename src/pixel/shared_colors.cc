@@ -8,13 +8,14 @@
 namespace sparky::pixel {
 namespace {
 
-constexpr double kNoiseLeast = 0.12;  // levels: below, every cell rounds to its colour anyway
-constexpr double kNoiseMost = 6;      // levels: what scatters more is taken for drawn
-constexpr double kJitterMost = 4;     // levels: the same where the pixels of each cell agree
-constexpr double kStep = 30;          // levels: about how far apart neighbouring colours are
-constexpr size_t kPairsMost = 6000;   // for the estimate of the noise
-constexpr float kReach = 3.2f;        // of a cluster about its centre, in sigmas: 98 % of a normal cloud
-constexpr float kReachMost = 5;       // of a large cluster
+constexpr size_t kCellsMost = 512 * 512;  // more are no sprite, and would take long
+constexpr double kNoiseLeast = 0.12;      // levels: below, every cell rounds to its colour anyway
+constexpr double kNoiseMost = 6;          // levels: what scatters more is taken for drawn
+constexpr double kJitterMost = 4;         // levels: the same where the pixels of each cell agree
+constexpr double kStep = 30;              // levels: about how far apart neighbouring colours are
+constexpr size_t kPairsMost = 6000;       // for the estimate of the noise
+constexpr float kReach = 3.2f;            // of a cluster about its centre, in sigmas: 98 % of a normal cloud
+constexpr float kReachMost = 5;           // of a large cluster
 constexpr double kAlone = -4;  // log-likelihood of a colour that only one cell has, beside one cell's at its centre
 constexpr double kClampedShift = 0.5;  // sigmas by which clamped noise shifts the mean of black and white, about
 constexpr double kRunMost = 0.45;      // correlation of neighbours within a cluster above which they run, not scatter
@@ -91,6 +92,10 @@ Covariance noise_of(const CellEstimates& cells) {
   std::vector<Color3> differences;
   each_pair(cells, pairs / kPairsMost + 1,
             [&](size_t i, size_t j) { differences.push_back(cells.color[j] - cells.color[i]); });
+  std::vector<double> step;  // how likely each is as a step between colours
+  for (const Color3& d : differences) {
+    step.push_back(std::exp(-(std::abs(d[0]) + std::abs(d[1]) + std::abs(d[2])) / kStep) / (8 * kStep * kStep * kStep));
+  }
   Covariance noise;
   noise.widen(2);  // starts small and grows to what the differences bear
   double share = 0.3;
@@ -99,12 +104,10 @@ Covariance noise_of(const CellEstimates& cells) {
     const double normal = 1 / (std::pow(2 * std::numbers::pi, 1.5) * white.volume());
     Covariance next;
     double total = 0;
-    for (const Color3& d : differences) {
-      const double same = share * normal * std::exp(-0.5 * square(white(d)));
-      const double step = (1 - share) * std::exp(-(std::abs(d[0]) + std::abs(d[1]) + std::abs(d[2])) / kStep) /
-                          (8 * kStep * kStep * kStep);
-      const double weight = same / (same + step);
-      next.add(d, weight);
+    for (size_t i = 0; i < differences.size(); ++i) {
+      const double same = share * normal * std::exp(-0.5 * square(white(differences[i])));
+      const double weight = same / (same + (1 - share) * step[i]);
+      next.add(differences[i], weight);
       total += weight;
     }
     if (total < 12) return {};
@@ -123,32 +126,30 @@ struct Clusters {
   std::vector<int> of;  // by cell; -1: none
 };
 
-// Points by the cube they lie in; cubes have a side of `side`.
+// Points by the cube they lie in. A cube is twice as wide as what is searched, so eight of them hold all that is near.
 class Cubes {
  public:
-  explicit Cubes(float side) : side_(side) {}
+  explicit Cubes(float reach) : reach_(reach), side_(2 * reach) {}
   void add(const Color3& at, int id) { cubes_[key(place(at))].push_back(id); }
   template <class Visit>
   void each_near(const Color3& at, Visit visit) const {
-    const auto [x, y, z] = place(at);
-    for (int64_t i = x - 1; i <= x + 1; ++i) {
-      for (int64_t j = y - 1; j <= y + 1; ++j) {
-        for (int64_t k = z - 1; k <= z + 1; ++k) {
-          const auto found = cubes_.find(key({i, j, k}));
-          if (found == cubes_.end()) continue;
-          for (const int id : found->second) visit(id);
-        }
-      }
-    }
+    each_cube_near(*this, at, [&](const std::vector<int>& ids) {
+      for (const int id : ids) visit(id);
+    });
   }
-  std::vector<const std::vector<int>*> fullest_first() const {
+  // Forgets the points near by that meet the condition.
+  template <class Condition>
+  void drop_near(const Color3& at, Condition condition) {
+    each_cube_near(*this, at, [&](std::vector<int>& ids) { std::erase_if(ids, condition); });
+  }
+  std::vector<int> fullest_first() const {
     std::vector<std::pair<uint64_t, const std::vector<int>*>> all;
     for (const auto& [k, ids] : cubes_) all.emplace_back(k, &ids);
     std::ranges::sort(all, [](const auto& a, const auto& b) {
       return a.second->size() != b.second->size() ? a.second->size() > b.second->size() : a.first < b.first;
     });
-    std::vector<const std::vector<int>*> out;
-    for (const auto& [k, ids] : all) out.push_back(ids);
+    std::vector<int> out;
+    for (const auto& [k, ids] : all) out.insert(out.end(), ids->begin(), ids->end());
     return out;
   }
 
@@ -157,10 +158,23 @@ class Cubes {
   Place place(const Color3& at) const {
     return {int64_t(std::floor(at[0] / side_)), int64_t(std::floor(at[1] / side_)), int64_t(std::floor(at[2] / side_))};
   }
+  template <class Self, class Visit>
+  static void each_cube_near(Self& self, const Color3& at, Visit visit) {
+    const float reach = self.reach_;
+    const Place low = self.place({at[0] - reach, at[1] - reach, at[2] - reach});
+    const Place high = self.place({at[0] + reach, at[1] + reach, at[2] + reach});
+    for (int64_t i = low[0]; i <= high[0]; ++i) {
+      for (int64_t j = low[1]; j <= high[1]; ++j) {
+        for (int64_t k = low[2]; k <= high[2]; ++k) {
+          if (const auto found = self.cubes_.find(key({i, j, k})); found != self.cubes_.end()) visit(found->second);
+        }
+      }
+    }
+  }
   static uint64_t key(const Place& p) {
     return (uint64_t(p[0] & 0x1fffff) << 42) | (uint64_t(p[1] & 0x1fffff) << 21) | uint64_t(p[2] & 0x1fffff);
   }
-  float side_;
+  float reach_, side_;
   std::unordered_map<uint64_t, std::vector<int>> cubes_;
 };
 
@@ -185,26 +199,25 @@ Clusters gather(const std::vector<Color3>& points, const std::vector<uint8_t>& o
     }
     return count > 0 ? sum : about;
   };
-  for (const std::vector<int>* seed : cubes.fullest_first()) {
-    for (const int first : *seed) {
-      if (out.of[size_t(first)] >= 0) continue;
-      Color3 center = points[size_t(first)];
-      for (int climb = 0; climb < 5; ++climb) {
-        const Color3 next = mean_about(center, 2.5f);
-        const float moved = square(next - center);
-        center = next;
-        if (moved < 0.01f) break;
-      }
-      int count = 0;
-      cubes.each_near(center, [&](int i) {
-        if (out.of[size_t(i)] >= 0 || square(points[size_t(i)] - center) > kReach * kReach) return;
-        out.of[size_t(i)] = int(out.center.size());
-        ++count;
-      });
-      if (out.of[size_t(first)] < 0) out.of[size_t(first)] = int(out.center.size()), ++count;
-      out.center.push_back(center);
-      out.size.push_back(count);
+  for (const int first : cubes.fullest_first()) {
+    if (out.of[size_t(first)] >= 0) continue;
+    Color3 center = points[size_t(first)];
+    for (int climb = 0; climb < 5; ++climb) {
+      const Color3 next = mean_about(center, 2.5f);
+      const float moved = square(next - center);
+      center = next;
+      if (moved < 0.01f) break;
     }
+    int count = 1;
+    out.of[size_t(first)] = int(out.center.size());
+    cubes.drop_near(center, [&](int i) {
+      if (out.of[size_t(i)] >= 0) return true;
+      const bool near = square(points[size_t(i)] - center) <= kReach * kReach;
+      if (near) out.of[size_t(i)] = int(out.center.size()), ++count;
+      return near;
+    });
+    out.center.push_back(center);
+    out.size.push_back(count);
   }
   return out;
 }
@@ -282,6 +295,7 @@ std::vector<Color3> common_colors(const CellEstimates& cells, const Clusters& cl
 }  // namespace
 
 int share_colors(CellEstimates& cells) {
+  if (cells.color.size() > kCellsMost) return 0;
   const Covariance noise = noise_of(cells);
   const double sigma = std::sqrt(noise.mean());
   if (sigma < kNoiseLeast || sigma > kNoiseMost || !noise.scatters()) return 0;

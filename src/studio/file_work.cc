@@ -103,8 +103,12 @@ Operation snap_operation(const pixel::GridOptions& options) {
     facts["grid"] = {{"x", axis_facts(grid.x)}, {"y", axis_facts(grid.y)}};
     facts["confidence"] = rounded(grid.confidence);
     facts["error"] = rounded(snapped.error);
+    facts["tilt_degrees"] = rounded(snapped.tilt_degrees);
     facts["note"] = fmt::format(", cells of {:.2f}×{:.2f} pixels, confidence {:.0f} %, error {:.1f}/255", grid.x.cell,
                                 grid.y.cell, 100 * grid.confidence, snapped.error);
+    if (snapped.tilt_degrees != 0) {
+      facts["note"] = facts.value("note", "") + fmt::format(", tilted by {:.1f}°", snapped.tilt_degrees);
+    }
     return std::move(snapped.picture);
   };
 }
