@@ -14,11 +14,24 @@ std::string iso(Time t) {
   auto day = floor<days>(t);
   year_month_day date{day};
   hh_mm_ss clock{t - day};
-  auto text =
-      fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", int(date.year()), unsigned(date.month()), unsigned(date.day()),
-                  clock.hours().count(), clock.minutes().count(), clock.seconds().count());
-  if (auto ms = clock.subseconds().count()) text += fmt::format(".{:03}", ms);
-  return text + "Z";
+  int year = int(date.year());
+  // Each event is told with its time, so the usual years are written by hand.
+  bool usual = year >= 0 && year <= 9999;
+  std::string text = usual ? "0000-00-00T00:00:00.000Z" : fmt::format("{:04}-00-00T00:00:00.000Z", year);
+  size_t end = text.size();
+  auto digits = [&](size_t from_end, int count, unsigned value) {
+    for (size_t at = end - from_end + size_t(count); count-- > 0; value /= 10) text[--at] = char('0' + value % 10);
+  };
+  if (usual) digits(24, 4, unsigned(year));
+  digits(19, 2, unsigned(date.month()));
+  digits(16, 2, unsigned(date.day()));
+  digits(13, 2, unsigned(clock.hours().count()));
+  digits(10, 2, unsigned(clock.minutes().count()));
+  digits(7, 2, unsigned(clock.seconds().count()));
+  auto ms = unsigned(clock.subseconds().count());
+  digits(4, 3, ms);
+  if (ms == 0) text.erase(end - 5, 4);
+  return text;
 }
 
 Result<Time> parse_iso(std::string_view text) {

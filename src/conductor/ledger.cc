@@ -132,10 +132,8 @@ std::vector<std::string> Ledger::committed(const std::vector<Fact>& facts) {
 
 wire::EventMessage Ledger::message(const Fact& fact) const {
   wire::EventMessage m{fact.seq, iso(fact.event.at), fact.about.run, {}, {}, {}};
-  auto data = engine::to_json(fact.event);
-  m.event = data.value("type", "");
-  data.erase("type");
-  data.erase("at");
+  auto data = engine::fields_json(fact.event);
+  m.event = engine::event_name(fact.event.body.index());
   auto* run = state().run(fact.about.run);
   if (run && fact.about.node && *fact.about.node < run->nodes.size()) data["id"] = run->id_of(*fact.about.node);
   m.text = engine::sentence(state(), fact.event);

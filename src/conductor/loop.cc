@@ -24,6 +24,7 @@ namespace {
 
 constexpr int requests_per_turn = 1000, inputs_per_turn = 4000;  // so that a flood cannot keep a turn from ending
 constexpr Clock::duration late_read = 250ms, late_write = 3s;    // when a commit takes longer, see answer_late()
+constexpr Clock::duration patience_max = 10ms;                   // see patience()
 constexpr uint64_t snapshot_events = 20'000;
 
 sigset_t ending_signals() {
@@ -173,7 +174,7 @@ Status Loop::run() {
     if (turn_ && has_come(ledger_->journal().completion_fd())) SPARKY_TRY(finish_turn());
     look_again();
     finish_prune();
-    if (!turn_ && !stopping_) {
+    if (!turn_ && !stopping_ && patience() <= 0ms) {
       set_ahead();
       SPARKY_TRY(decide());
     }
@@ -255,6 +256,17 @@ void Loop::set_ahead() {
     waiting_.push_back({{engine::SetSlots{state.slots, few}}, nullptr, {}, {}});
 }
 
+// How long what waits may still wait for company. While the executor holds more work early than has ended, nothing
+// stands still if the ends of short commands share one commit, one sync and one message.
+Clock::duration Loop::patience() const {
+  if (waiting_.empty() || !std::ranges::all_of(waiting_, &Waiting::patient)) return 0ms;
+  if (auto wake = ledger_->engine().next_wakeup(); wake && *wake <= clock_.now()) return 0ms;
+  auto ends = size_t(std::ranges::count_if(waiting_, [](auto& w) { return !w.exit_of.empty(); }));
+  auto& state = ledger_->state();
+  if (state.slots_used <= state.slots + 2 * ends) return 0ms;
+  return patient_since_ + patience_max - Clock::now();
+}
+
 void Loop::wait() {
   Clock::time_point until = std::min(beat_ + 1s, Clock::now() + 1s);
   auto timeout = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
@@ -263,7 +275,8 @@ void Loop::wait() {
     timeout = std::min<std::chrono::milliseconds>(timeout, std::chrono::ceil<std::chrono::milliseconds>(late_read));
   timeout = std::min(timeout, std::chrono::ceil<std::chrono::milliseconds>(workers_->patience()));
   if (pruning_) timeout = std::min<std::chrono::milliseconds>(timeout, 20ms);
-  if (!turn_ && !waiting_.empty()) timeout = 0ms;
+  if (!turn_ && !waiting_.empty())
+    timeout = std::min(timeout, std::chrono::ceil<std::chrono::milliseconds>(patience()));
   auto& items = polled_;
   items.clear();
   for (auto& bound : requests_) items.push_back({bound.socket().handle(), 0, ZMQ_POLLIN, 0});
@@ -404,7 +417,8 @@ void Loop::take(const executors::ExecutorEvent& event) {
   auto id = attempt_number(event.id);
   auto* attempt = ledger_->state().attempt(id);
   bool ours = attempt && attempt_name(*attempt) == event.id;
-  auto report = [&](engine::Input input) { waiting_.push_back({{std::move(input)}, nullptr, {}, {}}); };
+  if (waiting_.empty()) patient_since_ = Clock::now();
+  auto report = [&](engine::Input input) { waiting_.push_back({{std::move(input)}, nullptr, {}, {}, true}); };
   switch (event.kind) {
     case Kind::started:
       if (ours) return report(engine::ReportStarted{id});
@@ -417,7 +431,7 @@ void Loop::take(const executors::ExecutorEvent& event) {
       if (!ours && !event.known)
         say(fmt::format("attempt {} ended (code {}), but the journal does not know it: was an older one put back?",
                         event.id, event.exit.code));
-      waiting_.push_back({{}, nullptr, event.id, {}});
+      waiting_.push_back({{}, nullptr, event.id, {}, true});
       typical_ms_ += (double((event.exit.ended - event.exit.started).count()) - typical_ms_) / 16;
       if (ours) {
         auto ended = conductor::report(id, event.exit);

@@ -45,6 +45,7 @@ class Loop final : public Conductor {
     std::shared_ptr<Asker> asker;
     std::string exit_of;  // an executor's name of an attempt whose end this is: to be forgotten once it is on disk
     std::function<void(const Workers::Replies&)> then;
+    bool patient = false;  // nobody waits for it: a report of the executor's
   };
   // What is being committed, and what to do when it is.
   struct Turn {
@@ -72,6 +73,7 @@ class Loop final : public Conductor {
   Status reconcile();
   Status finish_turn();  // waits for the commit under way, and acts
   void set_ahead();
+  Clock::duration patience() const;
   void wait();
   void gather();
   bool has_come(const zmq::socket_t& socket) const;
@@ -117,6 +119,7 @@ class Loop final : public Conductor {
   Fd wake_, signal_;
 
   std::deque<Waiting> waiting_;
+  Clock::time_point patient_since_{};           // when the first of these came, if it can wait
   std::deque<std::shared_ptr<Asker>> looking_;  // reads that wait for the disk
   std::optional<Turn> turn_;                    // being committed
   std::optional<Pruning> pruning_;

@@ -349,8 +349,12 @@ Json value(const T& v) {
 
 }  // namespace
 
+Json fields_json(const Event& event) {
+  return std::visit([](auto& body) { return value(body); }, event.body);
+}
+
 Json to_json(const Event& event) {
-  Json out = std::visit([](auto& body) { return value(body); }, event.body);
+  Json out = fields_json(event);
   out["type"] = std::string(event_name(event.body.index()));
   out["at"] = iso(event.at);
   return out;

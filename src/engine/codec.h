@@ -25,5 +25,6 @@ Digest state_hash(const State& state);
 
 // An event with the names of its fields: {"type":"attempt-started","at":"2025-…","attempt":7}. For export and streams.
 Json to_json(const Event& event);
+Json fields_json(const Event& event);  // without type and at
 
 }  // namespace sparky::engine

@@ -338,6 +338,17 @@ TEST_F(Local, WhatIsAcceptedWhileTheSpoolIsRewrittenStarts) {
   EXPECT_LT(spool_bytes(), warden::rewrite_from_bytes / 2);
 }
 
+// While more waits than has ended, the warden keeps its words back for company: for a moment, whatever runs next.
+TEST_F(Local, AnEndIsToldWhileTheNextOnesRunOn) {
+  connect(2);
+  for (auto* id : {"short", "long", "longer", "waits", "waits-too", "waits-as-well", "last"})
+    executor_->start(spec(id, id == std::string_view("short") ? "true" : "sleep 300"));
+  executor_->flush();
+  EXPECT_TRUE(until(Kind::exited, "short"));
+  EXPECT_TRUE(until(Kind::started, "longer"));
+  EXPECT_EQ(count(Kind::started, "waits"), 0);
+}
+
 TEST_F(Local, WhatTakesNoSlotStartsWhenAllAreTaken) {
   connect(1);
   // The one slot waits for what comes last, and before that stands another in the queue.

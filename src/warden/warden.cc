@@ -22,6 +22,7 @@ enum Tag : uint64_t { tag_signals, tag_listener, tag_daemon, tag_sync };
 constexpr uint64_t first_daemon_ms = 30'000;
 constexpr uint64_t greeting_ms = 5'000;
 constexpr uint64_t retry_ms = 1'000;
+constexpr uint64_t hold_back_ms = 10;
 constexpr size_t out_max_bytes = 8u << 20;  // to a daemon that does not read: beyond it, only what must be told
 
 }  // namespace
@@ -67,9 +68,9 @@ int Warden::run() {
     gather();
     hear_supervisor();
     start_ready();
-    write_spool();
+    if (!holds_back()) write_spool();
     tell_durable();
-    flush();
+    if (!holds_back()) flush();
     if (nothing_left()) leave();
   }
   return 0;
@@ -83,6 +84,7 @@ int Warden::wait_ms() const {
   if (auto d = supervisor_->deadline()) until = std::min(until, *d);
   if (spool_.broken()) until = std::min(until, retry_at_);
   if (wait_until_ != 0) until = std::min(until, wait_until_);
+  if (hold_until_ != 0) until = std::min(until, hold_until_);
   if (daemon_ && !daemon_->greeted) until = std::min(until, daemon_->greet_by);
   if (until == UINT64_MAX) return -1;
   auto t = monotonic_ms();
@@ -180,7 +182,8 @@ void Warden::synced() {
   if (!done) return;
   if (done->error == 0) {
     durable_ = std::max(durable_, done->position);
-    return;
+    tell_durable();
+    return flush();
   }
   // After a failed sync nobody knows what is on disk: a new file, from what is in memory.
   spool_.distrust();
@@ -392,6 +395,21 @@ void Warden::start_ready() {
   }
 }
 
+// While more attempts wait here than have ended, nothing is lost if what there is to tell waits a moment for company:
+// many short attempts then share one sync, one message and one turn of the daemon's. What starts is written at once.
+bool Warden::holds_back() {
+  bool enough = daemon_ && daemon_->greeted && !stopping_ && !spool_.broken() && queue_.size() > slots_ &&
+                queue_.size() > untold_.size() && queue_.front().accepted <= durable_ &&
+                queue_[slots_].accepted <= durable_;
+  bool news = enough && (!untold_.empty() || !daemon_->out.empty() || queue_.back().accepted > durable_);
+  bool syncs = sync_.busy();  // its end lets go of everything
+  if (!news || syncs) hold_until_ = 0;
+  if (!news || syncs) return news;
+  auto t = monotonic_ms();
+  if (hold_until_ == 0) hold_until_ = t + hold_back_ms;
+  return t < hold_until_;
+}
+
 void Warden::write_spool() {
   if (spool_.broken() && !sync_.busy() && monotonic_ms() >= retry_at_) {
     if (auto written = spool_.rewrite(); !written) {
@@ -426,6 +444,7 @@ void Warden::tell_durable() {
 }
 
 void Warden::flush() {
+  hold_until_ = 0;
   if (!daemon_) return;
   size_t done = 0;
   auto& out = daemon_->out;

@@ -68,6 +68,7 @@ class Warden {
   void raise_file_limit();
   // the loop's second half
   bool can_start(size_t slots_used) const;  // the first in the queue
+  bool holds_back();
   void start_ready();
   void write_spool();
   void tell_durable();
@@ -95,6 +96,7 @@ class Warden {
   uint64_t durable_ = 0;     // the spool's position that is on disk
   uint64_t retry_at_ = 0;    // when to try again to make the spool writable
   uint64_t wait_until_ = 0;  // for the first daemon
+  uint64_t hold_until_ = 0;  // what there is to tell; 0: nothing is held back
   std::string trouble_;
   bool stopping_ = false, left_ = false;
 };
