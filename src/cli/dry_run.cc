@@ -20,11 +20,8 @@ namespace {
 Result<std::vector<bool>> selected(const plan::Graph& graph, const wire::StartRun& what) {
   std::vector<bool> out(graph.nodes.size(), what.until.empty() && what.only.empty());
   auto node = [&](const std::string& id) -> Result<plan::NodeId> {
-    auto it = graph.by_id.find(id);
-    if (it != graph.by_id.end()) return it->second;
-    std::vector<std::string> known;
-    for (auto& [name, n] : graph.by_id) known.push_back(name);
-    auto near = nearest(id, known);
+    if (auto n = graph.find(id); n != plan::no_node) return n;
+    auto near = nearest(id, graph.names());
     return fail(Errc::invalid, fmt::format("the plan has no '{}'", id),
                 near ? fmt::format("did you mean '{}'?", *near) : "");
   };

@@ -26,11 +26,8 @@ Reply answer(Result<T> result) {
 }
 
 Result<engine::NodeId> find_node(const engine::Run& run, const std::string& id) {
-  auto it = run.graph->by_id.find(id);
-  if (it != run.graph->by_id.end()) return it->second;
-  std::vector<std::string> known;
-  for (auto& [name, n] : run.graph->by_id) known.push_back(name);
-  auto near = nearest(id, known);
+  if (auto node = run.graph->find(id); node != engine::no_node) return node;
+  auto near = nearest(id, run.graph->names());
   return fail(Errc::not_found, fmt::format("run {} has no '{}'", run.id, id),
               near ? fmt::format("did you mean '{}'?", *near) : "`sparky status` lists what it has");
 }

@@ -433,9 +433,9 @@ class Applier {
     for (NodeId n = 0; n < old.nodes.size(); ++n) {
       auto kind = old.graph->nodes[n].kind;
       if (is_automatic(kind)) continue;
-      auto it = run.graph->by_id.find(old.id_of(n));
-      if (it == run.graph->by_id.end() || run.graph->nodes[it->second].kind != kind) continue;
-      NodeId to = now[n] = it->second;
+      NodeId to = run.graph->find(old.id_of(n));
+      if (to == no_node || run.graph->nodes[to].kind != kind) continue;
+      now[n] = to;
       run.nodes[to] = old.nodes[n];
       run.nodes[to].queued = false;
       if (auto note = old.notes.find(n); note != old.notes.end()) run.notes[to] = note->second;

@@ -28,14 +28,12 @@ Result<const Run*> Step::find_run(RunId id) const {
 
 Result<Step::Target> Step::find_node(RunId id, const std::string& name) const {
   SPARKY_ASSIGN(const Run* r, find_run(id));
-  auto it = r->graph->by_id.find(name);
-  if (it != r->graph->by_id.end() && !is_automatic(r->graph->nodes[it->second].kind)) return Target{r, it->second};
-  if (it != r->graph->by_id.end())
+  NodeId node = r->graph->find(name);
+  if (node != no_node && !is_automatic(r->graph->nodes[node].kind)) return Target{r, node};
+  if (node != no_node)
     return fail(Errc::invalid, "'" + name + "' is an orchestrator", "name one of its workstreams, or a gate");
-  std::vector<std::string> ids;
-  for (auto& [known, n] : r->graph->by_id)
-    if (!is_automatic(r->graph->nodes[n].kind)) ids.push_back(known);
-  std::ranges::sort(ids);
+  auto ids = r->graph->names();
+  std::erase_if(ids, [&](auto& known) { return is_automatic(r->graph->nodes[r->graph->find(known)].kind); });
   auto near = nearest(name, ids);
   return fail(Errc::not_found, "run " + std::to_string(id) + " has no workstream or gate '" + name + "'",
               near ? "did you mean " + *near + "?" : "sparky status lists them");
@@ -178,7 +176,7 @@ Result<Step::Target> Step::find_criterion(const Decide& input, std::optional<uin
         decision = *id;
         return Target{s.run(it->second.run), it->second.node};
       }
-      if (auto* r = s.run(input.run); !r || !r->graph->by_id.contains(text))
+      if (auto* r = s.run(input.run); !r || r->graph->find(text) == no_node)
         return fail(Errc::not_found, "decision " + text + " is not open (it may have been answered)",
                     "sparky status lists the open ones");
     }

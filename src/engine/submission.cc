@@ -58,23 +58,19 @@ bool has_begun(const NodeState& node) {
 
 // Names that the plan has, and --only complete with what it depends on.
 Status Step::check_options(const Run& r, const RunOptions& options) const {
-  auto& ids = r.graph->by_id;
   auto unknown = [&](const std::string& id, const char* option) {
-    std::vector<std::string> known;
-    for (auto& [name, n] : ids) known.push_back(name);
-    std::ranges::sort(known);
-    auto near = nearest(id, known);
+    auto near = nearest(id, r.graph->names());
     return fail(Errc::not_found, std::string(option) + ": the plan has no '" + id + "'",
                 near ? "did you mean " + *near + "?" : "sparky plan show lists them");
   };
-  if (!options.until.empty() && !ids.contains(options.until)) return unknown(options.until, "--until");
+  if (!options.until.empty() && r.graph->find(options.until) == no_node) return unknown(options.until, "--until");
   std::set<NodeId> chosen;
   for (auto& id : options.only) {
-    auto it = ids.find(id);
-    if (it == ids.end()) return unknown(id, "--only");
-    if (is_automatic(r.graph->nodes[it->second].kind))
+    NodeId node = r.graph->find(id);
+    if (node == no_node) return unknown(id, "--only");
+    if (is_automatic(r.graph->nodes[node].kind))
       return fail(Errc::invalid, "--only: '" + id + "' is an orchestrator", "name workstreams and gates");
-    chosen.insert(it->second);
+    chosen.insert(node);
   }
   for (auto start : chosen) {
     std::vector<NodeId> todo{start};
@@ -130,12 +126,12 @@ Result<Reply> Step::operator()(const UpdatePlan& input) {
   auto merge = [&](auto& things, auto of) {
     for (auto& thing : things) {
       known.insert(thing.id);
-      auto it = r->graph->by_id.find(thing.id);
-      auto* old = it == r->graph->by_id.end() ? nullptr : of(it->second);
+      NodeId was = r->graph->find(thing.id);
+      auto* old = was == no_node ? nullptr : of(was);
       if (!old) {
         added.push_back(thing.id);
       } else if (plan::to_json(*old) != plan::to_json(thing)) {
-        bool begun = has_begun(r->nodes[it->second]);
+        bool begun = has_begun(r->nodes[was]);
         auto words = *old;  // but it goes to another orchestrator at once: the old one may be gone
         if constexpr (requires { words.orchestrator; }) words.orchestrator = thing.orchestrator;
         bool moved = begun && plan::to_json(words) == plan::to_json(thing);

@@ -39,7 +39,7 @@ struct Bench {
     run = reply->run;
   }
   const Run& r() const { return *engine.state().run(run); }
-  NodeId node(const std::string& id) const { return r().graph->by_id.at(id); }
+  NodeId node(const std::string& id) const { return r().graph->find(id); }
   const NodeState& at(const std::string& id) const { return r().nodes[node(id)]; }
   Stage stage(const std::string& id) const { return at(id).stage; }
   // The live attempt of a node; 0: none.

@@ -51,14 +51,13 @@ void select(Run& run) {
   auto& o = run.options;
   bool all = o.until.empty() && o.only.empty();
   for (auto& node : run.nodes) node.selected = all;
-  auto& ids = run.graph->by_id;
   for (auto& id : o.only)
-    if (auto it = ids.find(id); it != ids.end()) run.nodes[it->second].selected = true;
-  auto it = ids.find(o.until);
-  if (o.until.empty() || it == ids.end()) return;
-  std::vector<NodeId> todo{it->second};
+    if (NodeId n = run.graph->find(id); n != no_node) run.nodes[n].selected = true;
+  NodeId until = run.graph->find(o.until);
+  if (until == no_node) return;
+  std::vector<NodeId> todo{until};
   std::vector<bool> needed(run.nodes.size(), false);
-  needed[it->second] = true;
+  needed[until] = true;
   while (!todo.empty()) {
     NodeId n = todo.back();
     todo.pop_back();

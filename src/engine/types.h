@@ -7,8 +7,8 @@
 
 namespace sparky::engine {
 
+using plan::no_node;
 using plan::NodeId;
-inline constexpr NodeId no_node = ~NodeId{0};
 using RunId = uint32_t;      // from 1; a later run has a larger one
 using AttemptId = uint64_t;  // from 1; unique for all time within a project. 0: none
 using JobId = uint64_t;      // from 1

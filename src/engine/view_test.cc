@@ -43,7 +43,7 @@ struct Bench {
   }
   Result<Reply> in(Input input) { return engine.decide(input, now).reply; }
   const Run& r() const { return *engine.state().run(run); }
-  NodeId node(const std::string& id) const { return r().graph->by_id.at(id); }
+  NodeId node(const std::string& id) const { return r().graph->find(id); }
   void end(const std::string& id, int code = 0, Duration took = 1h) {
     auto attempt = r().nodes[node(id)].attempt;
     in(ReportStarted{attempt});

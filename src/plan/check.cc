@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
-#include <unordered_map>
 
 #include "base/text.h"
 #include "plan/graph.h"
@@ -30,15 +29,14 @@ class Checker {
       : plan_(plan), source_(source), options_(options) {}
 
   std::vector<Diagnostic> check() {
-    gather_ids();
+    for (auto n : graph_.repeated) check_repeated(n);
     for (size_t i = 0; i < plan_.workstreams.size(); ++i) check_workstream(i);
     for (size_t i = 0; i < plan_.orchestrators.size(); ++i) check_orchestrator(i);
     for (size_t i = 0; i < plan_.gates.size(); ++i) check_gate(i);
     if (plan_.workstreams.empty()) add({}, "the plan has no workstreams", "add one: [[workstream]]");
     if (options_.files) check_root();
-    auto graph = build_graph(plan_);
-    if (!graph.cycle.empty())
-      for (auto& d : check_cycles(plan_, graph)) found_.push_back(std::move(d));
+    if (!graph_.cycle.empty())
+      for (auto& d : check_cycles(plan_, graph_)) found_.push_back(std::move(d));
     std::stable_sort(found_.begin(), found_.end(), [](auto& a, auto& b) {
       return std::tie(a.file, a.line, a.column) < std::tie(b.file, b.line, b.column);
     });
@@ -50,6 +48,13 @@ class Checker {
     Kind kind;
     size_t index;
   };
+  Owner owner_of(NodeId n) const {
+    auto [kind, index] = graph_.nodes[n];
+    return {kind == NodeKind::workstream ? Kind::workstream
+            : kind == NodeKind::gate     ? Kind::gate
+                                         : Kind::orchestrator,
+            index};
+  }
 
   Where entry(Kind kind, size_t index) const {
     if (kind == Kind::workstream) return plan_.workstreams[index].where;
@@ -69,19 +74,12 @@ class Checker {
     add(where, std::move(message), std::move(help), Severity::warning);
   }
 
-  void gather_ids() {
-    ids_.reserve(plan_.workstreams.size() + plan_.orchestrators.size() + plan_.gates.size());
-    for (size_t i = 0; i < plan_.orchestrators.size(); ++i) gather(plan_.orchestrators[i].id, Kind::orchestrator, i);
-    for (size_t i = 0; i < plan_.workstreams.size(); ++i) gather(plan_.workstreams[i].id, Kind::workstream, i);
-    for (size_t i = 0; i < plan_.gates.size(); ++i) gather(plan_.gates[i].id, Kind::gate, i);
-    members_.resize(plan_.orchestrators.size());
-  }
-
-  void gather(std::string_view id, Kind kind, size_t index) {
-    if (id.empty()) return;  // the parser has said so
-    auto [it, fresh] = ids_.try_emplace(id, Owner{kind, index});
-    if (fresh) return;
-    auto first = it->second;
+  void check_repeated(NodeId n) {
+    auto [kind, index] = owner_of(n);
+    auto& id = kind == Kind::workstream     ? plan_.workstreams[index].id
+               : kind == Kind::orchestrator ? plan_.orchestrators[index].id
+                                            : plan_.gates[index].id;
+    auto first = owner_of(graph_.find(id));
     auto line = entry(first.kind, first.index).line;
     auto where = line > 0 ? fmt::format(" (line {})", line) : std::string();
     if (kind == Kind::workstream && first.kind == Kind::workstream &&
@@ -99,17 +97,17 @@ class Checker {
   std::string suggestion(std::string_view id, std::optional<Kind> wanted) {
     if (suggestions_++ >= max_suggestions) return {};
     std::vector<std::string> names;
-    for (auto& [name, owner] : ids_)
-      if (!wanted || owner.kind == *wanted) names.emplace_back(name);
-    std::sort(names.begin(), names.end());
+    for (auto& name : graph_.names())
+      if (!wanted || owner_of(graph_.find(name)).kind == *wanted) names.push_back(name);
     auto near = nearest(id, names);
     return near ? fmt::format("did you mean '{}'?", *near) : std::string();
   }
 
   void check_references(Kind kind, size_t index, std::string_view id, std::string_view field,
                         const std::vector<std::string>& refs) {
+    if (graph_.unknown == 0) return;
     for (size_t j = 0; j < refs.size(); ++j)
-      if (!ids_.contains(refs[j]))
+      if (graph_.find(refs[j]) == no_node)
         add(at(kind, index, field, int(j)),
             fmt::format("{} of {} {} names '{}', which the plan does not have", field, kinds[size_t(kind)], id,
                         refs[j]),
@@ -119,14 +117,14 @@ class Checker {
   void check_criteria(Kind kind, size_t index, std::string_view id, const std::vector<Criterion>& criteria) {
     for (size_t j = 0; j < criteria.size(); ++j) {
       auto& c = criteria[j];
-      auto what = fmt::format("criterion {} of {} {}", j + 1, kinds[size_t(kind)], id);
+      auto what = [&] { return fmt::format("criterion {} of {} {}", j + 1, kinds[size_t(kind)], id); };
       if (c.text.empty())
-        add(at(kind, index, "criteria", int(j)), what + " has no text", "write text = \"…\": what must hold");
+        add(at(kind, index, "criteria", int(j)), what() + " has no text", "write text = \"…\": what must hold");
       if (c.check.empty() && !c.manual)
-        add(at(kind, index, "criteria", int(j)), what + " has no check and nobody can decide it",
+        add(at(kind, index, "criteria", int(j)), what() + " has no check and nobody can decide it",
             "write check = \"COMMAND\" (must exit 0), or manual = true (a person decides)");
       if (!c.check.empty() && c.manual)
-        add(at(kind, index, "criteria", int(j), "manual"), what + " has both a check and manual = true",
+        add(at(kind, index, "criteria", int(j), "manual"), what() + " has both a check and manual = true",
             "keep one of the two");
     }
   }
@@ -159,18 +157,18 @@ class Checker {
           "write orchestrator = \"ID\"");
       return;
     }
-    auto it = ids_.find(w.orchestrator);
-    if (it == ids_.end() || it->second.kind != Kind::orchestrator) {
+    if (graph_.owner[i] == no_node) {
+      auto named = graph_.find(w.orchestrator);
       add(at(Kind::workstream, i, "orchestrator"),
-          it == ids_.end()
+          named == no_node
               ? fmt::format("workstream {} belongs to '{}', which the plan does not have", w.id, w.orchestrator)
               : fmt::format("workstream {} belongs to '{}', which is a {}", w.id, w.orchestrator,
-                            kinds[size_t(it->second.kind)]),
+                            kinds[size_t(owner_of(named).kind)]),
           suggestion(w.orchestrator, Kind::orchestrator));
       return;
     }
-    ++members_[it->second.index];
-    auto& owner = plan_.orchestrators[it->second.index];
+    ++members_[graph_.owner[i]];
+    auto& owner = plan_.orchestrators[graph_.owner[i]];
     if (w.milestone.empty() || owner.milestones.empty()) return;
     if (std::find(owner.milestones.begin(), owner.milestones.end(), w.milestone) == owner.milestones.end())
       warn(at(Kind::workstream, i, "milestone"),
@@ -252,8 +250,8 @@ class Checker {
   const Source* source_;
   CheckOptions options_;
   std::vector<Diagnostic> found_;
-  std::unordered_map<std::string_view, Owner> ids_;
-  std::vector<size_t> members_;
+  Graph graph_ = build_graph(plan_);
+  std::vector<size_t> members_ = std::vector<size_t>(plan_.orchestrators.size());
   int suggestions_ = 0;
 };
 

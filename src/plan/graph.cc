@@ -8,13 +8,13 @@ namespace sparky::plan {
 namespace {
 
 struct RawEdge {
-  NodeId from, to;
-  EdgeWhy why;
+  NodeId from;
+  Edge edge;
 };
 
 class Builder {
  public:
-  explicit Builder(const Plan& plan) : plan_(plan) {}
+  explicit Builder(const Plan& plan, const Graph* names = nullptr) : plan_(plan), names_(names ? names : &graph_) {}
 
   Graph build() {
     add_nodes();
@@ -40,49 +40,92 @@ class Builder {
   }
 
  private:
-  static constexpr NodeId none = ~NodeId{0};
-
   void add_nodes() {
     auto& g = graph_;
-    for (uint32_t i = 0; i < plan_.workstreams.size(); ++i) {
-      g.by_id.emplace(plan_.workstreams[i].id, NodeId(g.nodes.size()));
-      g.nodes.push_back({NodeKind::workstream, i});
-    }
-    for (uint32_t i = 0; i < plan_.gates.size(); ++i) {
-      g.by_id.emplace(plan_.gates[i].id, NodeId(g.nodes.size()));
-      g.nodes.push_back({NodeKind::gate, i});
-    }
-    first_orchestrator_ = NodeId(g.nodes.size());
+    auto workstreams = uint32_t(plan_.workstreams.size()), gates = uint32_t(plan_.gates.size());
+    g.nodes.reserve(workstreams + gates + 3 * plan_.orchestrators.size());  // each may get a barrier
+    for (uint32_t i = 0; i < workstreams; ++i) g.nodes.push_back({NodeKind::workstream, i});
+    for (uint32_t i = 0; i < gates; ++i) g.nodes.push_back({NodeKind::gate, i});
+    first_orchestrator_ = workstreams + gates;
     for (uint32_t i = 0; i < plan_.orchestrators.size(); ++i) {
       g.nodes.push_back({NodeKind::orchestrator_begin, i});
-      g.by_id.emplace(plan_.orchestrators[i].id, NodeId(g.nodes.size()));
       g.nodes.push_back({NodeKind::orchestrator_end, i});
-      members_of_.emplace(plan_.orchestrators[i].id, i);
     }
-    members_.resize(plan_.orchestrators.size());
-    for (uint32_t i = 0; i < plan_.workstreams.size(); ++i)
-      if (auto it = members_of_.find(plan_.workstreams[i].orchestrator); it != members_of_.end())
-        members_[it->second].push_back(i);
+    if (names_ == &graph_) add_names();
+    find_members();
+  }
+  void add_names() {
+    auto& g = graph_;
+    auto workstreams = uint32_t(plan_.workstreams.size()), gates = uint32_t(plan_.gates.size());
+    g.ids.reserve(workstreams + gates + plan_.orchestrators.size());
+    g.node_of.reserve(workstreams + gates + plan_.orchestrators.size());
+    for (uint32_t i = 0; i < plan_.orchestrators.size(); ++i) name(plan_.orchestrators[i].id, end(i));
+    for (uint32_t i = 0; i < workstreams; ++i) name(plan_.workstreams[i].id, i);
+    for (uint32_t i = 0; i < gates; ++i) name(plan_.gates[i].id, gate(i));
+    add_owners();
+  }
+  void name(const std::string& id, NodeId node) {
+    if (id.empty()) return;
+    auto [number, fresh] = graph_.ids.add(id);
+    fresh ? graph_.node_of.push_back(node) : graph_.repeated.push_back(node);
+  }
+
+  // Workstreams of one orchestrator mostly stand together, so the last answer is tried first.
+  void add_owners() {
+    auto& owner = graph_.owner;
+    owner.assign(plan_.workstreams.size(), no_node);
+    for (size_t i = 0; i < owner.size(); ++i) {
+      auto& id = plan_.workstreams[i].orchestrator;
+      if (i > 0 && id == plan_.workstreams[i - 1].orchestrator)
+        owner[i] = owner[i - 1];
+      else if (auto n = graph_.find(id); n != no_node && graph_.nodes[n].kind == NodeKind::orchestrator_end)
+        owner[i] = graph_.nodes[n].index;
+    }
+  }
+  void find_members() {
+    auto& owner = names_->owner;
+    member_start_.assign(plan_.orchestrators.size() + 1, 0);
+    for (auto o : owner)
+      if (o != no_node) ++member_start_[o + 1];
+    for (size_t o = 1; o < member_start_.size(); ++o) member_start_[o] += member_start_[o - 1];
+    members_.resize(member_start_.back());
+    auto next = member_start_;
+    for (uint32_t i = 0; i < owner.size(); ++i)
+      if (owner[i] != no_node) members_[next[owner[i]]++] = i;
+  }
+  std::span<const uint32_t> members(size_t orchestrator) const {
+    return {members_.data() + member_start_[orchestrator], members_.data() + member_start_[orchestrator + 1]};
   }
 
   NodeId begin(size_t orchestrator) const { return NodeId(first_orchestrator_ + 2 * orchestrator); }
   NodeId end(size_t orchestrator) const { return begin(orchestrator) + 1; }
   NodeId gate(size_t i) const { return NodeId(plan_.workstreams.size() + i); }
 
-  NodeId finish_of(const std::string& id) const {
-    auto it = graph_.by_id.find(id);
-    return it == graph_.by_id.end() ? none : it->second;
+  NodeId finish_of(const std::string& id) {
+    NodeId n = names_->find(id);
+    graph_.unknown += n == no_node;
+    return n;
   }
-  NodeId start_of(const std::string& id) const {
+  NodeId start_of(const std::string& id) {
     NodeId n = finish_of(id);
-    return n != none && graph_.nodes[n].kind == NodeKind::orchestrator_end ? n - 1 : n;
+    return n != no_node && graph_.nodes[n].kind == NodeKind::orchestrator_end ? n - 1 : n;
   }
 
   void add_edge(NodeId from, NodeId to, EdgeWhy why) {
-    if (from != none && to != none) raw_.push_back({from, to, why});
+    if (from != no_node && to != no_node) raw_.push_back({from, edge_to(to, why)});
+  }
+
+  static Edge edge_to(NodeId n, EdgeWhy why) {
+    Edge edge;
+    edge.to = n;
+    edge.why = why;
+    return edge;
   }
 
   void add_dependencies() {
+    size_t edges = 3 * plan_.workstreams.size() + 4 * plan_.orchestrators.size();  // membership and phases
+    for (auto& w : plan_.workstreams) edges += w.depends_on.size();
+    raw_.reserve(edges);
     for (size_t i = 0; i < plan_.workstreams.size(); ++i)
       for (auto& id : plan_.workstreams[i].depends_on) add_edge(finish_of(id), NodeId(i), EdgeWhy::dependency);
   }
@@ -91,38 +134,37 @@ class Builder {
   }
   // Every member starts after the orchestrator's begin and before its end.
   void add_membership(size_t i) {
-    for (auto w : members_[i]) {
+    for (auto w : members(i)) {
       add_edge(begin(i), w, EdgeWhy::orchestrator);
       add_edge(w, end(i), EdgeWhy::orchestrator);
     }
-    if (members_[i].empty()) add_edge(begin(i), end(i), EdgeWhy::orchestrator);
+    if (members(i).empty()) add_edge(begin(i), end(i), EdgeWhy::orchestrator);
   }
   void add_phase(size_t i) {
-    auto& members = members_[i];
+    auto all = members(i);
     auto phase = plan_.orchestrators[i].phase;
     if (phase == Phase::sequential)
-      for (size_t m = 1; m < members.size(); ++m) add_edge(members[m - 1], members[m], EdgeWhy::phase);
+      for (size_t m = 1; m < all.size(); ++m) add_edge(all[m - 1], all[m], EdgeWhy::phase);
     if (phase == Phase::sequential_then_parallel) add_first_milestone_order(i);
   }
 
   // The first milestone one by one, then the others in parallel, behind a barrier node so that it costs O(n) edges.
   void add_first_milestone_order(size_t i) {
     auto& orchestrator = plan_.orchestrators[i];
-    auto& members = members_[i];
-    if (members.empty()) return;
-    auto& first =
-        orchestrator.milestones.empty() ? plan_.workstreams[members[0]].milestone : orchestrator.milestones[0];
-    NodeId last = none, barrier = none;
-    for (auto w : members) {
+    auto all = members(i);
+    if (all.empty()) return;
+    auto& first = orchestrator.milestones.empty() ? plan_.workstreams[all[0]].milestone : orchestrator.milestones[0];
+    NodeId last = no_node, barrier = no_node;
+    for (auto w : all) {
       if (plan_.workstreams[w].milestone != first) continue;
-      if (last != none) add_edge(last, w, EdgeWhy::phase);
+      if (last != no_node) add_edge(last, w, EdgeWhy::phase);
       last = w;
     }
-    if (last == none) return;
+    if (last == no_node) return;
     barrier = NodeId(graph_.nodes.size());
     graph_.nodes.push_back({NodeKind::phase_barrier, uint32_t(i)});
     add_edge(last, barrier, EdgeWhy::phase);
-    for (auto w : members)
+    for (auto w : all)
       if (plan_.workstreams[w].milestone != first) add_edge(barrier, w, EdgeWhy::phase);
   }
 
@@ -135,10 +177,10 @@ class Builder {
       for (size_t i = 0; i < n; ++i) start[i + 1] += start[i];
       edges.resize(raw_.size());
       auto next = start;
-      for (auto& e : raw_) edges[next[key(e)]++] = {other(e), e.why};
+      for (auto& e : raw_) edges[next[key(e)]++] = edge_to(other(e), e.edge.why);
     };
     auto from = [](const RawEdge& e) { return e.from; };
-    auto to = [](const RawEdge& e) { return e.to; };
+    auto to = [](const RawEdge& e) { return NodeId(e.edge.to); };
     rows(g.successor_start, g.successors, from, to);
     rows(g.predecessor_start, g.predecessors, to, from);
     sort_topologically();
@@ -180,15 +222,22 @@ class Builder {
 
   const Plan& plan_;
   Graph graph_;
+  const Graph* names_;  // whose ids are looked up: graph_, or the plan's whole graph
   std::vector<RawEdge> raw_;
-  std::vector<std::vector<uint32_t>> members_;
-  std::unordered_map<std::string, size_t> members_of_;
+  std::vector<uint32_t> member_start_, members_;  // compressed rows: the workstreams of each orchestrator
   NodeId first_orchestrator_ = 0;
 };
 
 }  // namespace
 
+std::vector<std::string> Graph::names() const {
+  std::vector<std::string> out;
+  for (uint32_t i = 0; i < ids.size(); ++i) out.emplace_back(ids.name(i));
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
 Graph build_graph(const Plan& plan) { return Builder(plan).build(); }
-Graph build_declared_graph(const Plan& plan) { return Builder(plan).build_declared(); }
+Graph build_declared_graph(const Plan& plan, const Graph& names) { return Builder(plan, &names).build_declared(); }
 
 }  // namespace sparky::plan

@@ -50,10 +50,10 @@ std::optional<Due> parse_due(std::string_view text);  // "2026-03-31" or "week 6
 struct Criterion {
   std::string text;
   std::string check;
-  bool manual = false;
-  bool red_first = false;                // must fail on the base and pass on the branch
   std::vector<std::string> needs_facts;  // `requires`: facts of the machine, e.g. "gpu"
   std::optional<Duration> timeout;       // default: Plan::check_timeout
+  bool manual = false;
+  bool red_first = false;  // must fail on the base and pass on the branch
   Where where;
 };
 
@@ -64,22 +64,23 @@ struct Retries {
   Duration backoff_max{3'600'000};
 };
 
+// Small fields stand together at the end: a plan may have a million of these.
 struct Workstream {
   std::string id, name, orchestrator, milestone;
   std::vector<std::string> agents;  // profiles: the first does, the others review; empty: none
-  Priority priority = Priority::p2;
   std::optional<Days> duration;
   std::vector<std::string> depends_on;    // workstreams, orchestrators or gates
   std::string spec;                       // a Markdown file, relative to the plan file
   std::vector<std::string> deliverables;  // paths or globs below the root
   std::vector<Criterion> criteria;
-  std::string run;                  // shell command; empty: nothing runs (manual), or an agent does it
-  bool accept_exit_status = false;  // `accept = "exit-status"`
+  std::string run;  // shell command; empty: nothing runs (manual), or an agent does it
   std::map<std::string, std::string> env;
   std::optional<Duration> timeout;
   Retries retries;
-  OnLost on_lost = OnLost::retry;
   std::map<std::string, int> needs;  // against Plan::limits
+  Priority priority = Priority::p2;
+  OnLost on_lost = OnLost::retry;
+  bool accept_exit_status = false;  // `accept = "exit-status"`
   Where where;
 };
 

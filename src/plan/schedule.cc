@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 #include <queue>
+#include <unordered_map>
 
 namespace sparky::plan {
 namespace {

@@ -28,11 +28,6 @@ class Rules {
   static constexpr uint32_t none = ~0u;
 
   Rules(const Plan& plan, const Graph& graph) : plan_(plan), graph_(graph) {
-    std::unordered_map<std::string_view, uint32_t> index;
-    for (uint32_t i = 0; i < plan.orchestrators.size(); ++i) index.emplace(plan.orchestrators[i].id, i);
-    owner_.assign(plan.workstreams.size(), 0);
-    for (size_t i = 0; i < owner_.size(); ++i)
-      if (auto it = index.find(plan.workstreams[i].orchestrator); it != index.end()) owner_[i] = it->second;
     for (NodeId n = 0; n < graph.nodes.size(); ++n)
       for (auto& e : graph.after(n))
         if (auto rule = of(n, e); rule != none) used_.push_back(rule);
@@ -45,7 +40,7 @@ class Rules {
     auto [kind, index] = graph_.nodes[from];
     auto [to_kind, to_index] = graph_.nodes[e.to];
     if (e.why == EdgeWhy::gate && kind == NodeKind::gate && to_kind != NodeKind::gate) return index;
-    if (e.why == EdgeWhy::phase) return gates + (to_kind == NodeKind::workstream ? owner_[to_index] : to_index);
+    if (e.why == EdgeWhy::phase) return gates + (to_kind == NodeKind::workstream ? graph_.owner[to_index] : to_index);
     if (e.why == EdgeWhy::orchestrator && to_kind == NodeKind::orchestrator_begin) return gates + groups + to_index;
     return none;
   }
@@ -64,7 +59,7 @@ class Rules {
  private:
   const Plan& plan_;
   const Graph& graph_;
-  std::vector<uint32_t> owner_, used_;
+  std::vector<uint32_t> used_;
 };
 
 // The longest path over the edges that `keep(rule)` keeps.
@@ -169,7 +164,7 @@ Timeline make_timeline(const Plan& plan, const Graph& graph, int agents) {
     out.without_estimate += !plan.workstreams[i].duration;
   }
   {
-    auto declared = build_declared_graph(plan);
+    auto declared = build_declared_graph(plan, graph);
     out.critical_path = {longest_path(declared, min), longest_path(declared, max, &out.critical)};
   }
   out.min = make_schedule(plan, graph, min, agents);

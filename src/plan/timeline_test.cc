@@ -112,8 +112,8 @@ TEST(Timeline, AgentsAndLimits) {
   EXPECT_LE(two.planned.min, 83);
   plan.orchestrators[1].jobs = 1;  // M1 and M3 one by one: 10 + 21 and 13 + 28
   auto jobs = make_timeline(plan, graph);
-  EXPECT_EQ(jobs.min.finish[graph.by_id.at("model")], 31);
-  EXPECT_EQ(jobs.max.finish[graph.by_id.at("model")], 41);
+  EXPECT_EQ(jobs.min.finish[graph.find("model")], 31);
+  EXPECT_EQ(jobs.max.finish[graph.find("model")], 41);
   plan.orchestrators[1].jobs = 0;
   plan.limits = {{"gpu", 1}};
   for (auto& w : plan.workstreams) w.needs = {{"gpu", 1}};
