@@ -121,8 +121,11 @@ struct ImportArguments {
 
 int import(const ImportArguments& arguments, const Context& context) {
   std::filesystem::path directory = arguments.directory;
+  bool to_stdout = arguments.output == "-";
+  if (to_stdout && context.json)
+    return report({Errc::invalid, "-o - and --json both want standard output", "write the plan to a file"});
   std::filesystem::path file =
-      arguments.output.empty() ? directory / "plan.toml" : std::filesystem::path(arguments.output);
+      arguments.output.empty() || to_stdout ? directory / "plan.toml" : std::filesystem::path(arguments.output);
   auto imported = plan::import_plan(directory, file);
   if (!imported) {
     report(imported.error());
@@ -130,7 +133,16 @@ int import(const ImportArguments& arguments, const Context& context) {
   }
   print_problems(imported->report, stderr);
   auto& p = imported->plan;
-  auto written = write_file_atomic(file, plan::to_toml(p), {.overwrite = arguments.force});
+  auto text = plan::to_toml(p);
+  if (to_stdout) {
+    auto parsed = plan::parse_plan(text, file.string());
+    auto found = std::move(parsed.problems);
+    for (auto& d : plan::check(parsed.plan, parsed.source.get())) found.push_back(d);
+    print_problems(found, stderr);
+    fmt::print("{}", text);
+    return has_errors(found) ? bad_usage : done;
+  }
+  auto written = write_file_atomic(file, text, {.overwrite = arguments.force});
   if (!written) {
     auto error = written.error();
     if (error.is(Errc::exists))
@@ -163,7 +175,8 @@ void add_import(CLI::App& family, Context& context) {
       "the source of its prose. What could not be read, and where documents disagree, is reported by file and line.\n\n"
       "Example: sparky plan import docs/orchestration -o plan.toml");
   app->add_option("DIR", arguments->directory, "the directory of the documents")->required();
-  app->add_option("-o,--output", arguments->output, "where to write the plan (default: DIR/plan.toml)")
+  app->add_option("-o,--output", arguments->output,
+                  "where to write the plan (default: DIR/plan.toml); -: to standard output, as if it lay in DIR")
       ->type_name("FILE");
   app->add_flag("--force", arguments->force, "overwrite FILE");
   app->callback([&context, arguments] { context.exit = import(*arguments, context); });

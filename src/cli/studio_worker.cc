@@ -118,6 +118,7 @@ std::vector<conductor::WorkerProgram> worker_programs(const fs::path& project, D
   }
   conductor::WorkerProgram pictures{.name = "pictures"};
   for (auto& [kind, function] : studio::job_functions()) pictures.kinds.push_back(kind);
+  pictures.check = studio::check_job;
   pictures.argv = with(pictures.kinds, std::clamp(std::thread::hardware_concurrency(), 1u, 8u));
   if (!pictures.kinds.empty()) programs.push_back(std::move(pictures));
   return programs;

@@ -211,6 +211,16 @@ void Loop::heartbeat() {
   for (auto& bound : events_) bound.publish(frame);
 }
 
+// Requests are looked at one by one; who only listens is cut off when his key is removed.
+Status Loop::cut_removed() {
+  if (!gate_ || Clock::now() - looked_at_keys_ < 200ms) return {};
+  looked_at_keys_ = Clock::now();
+  if (!gate_->lost_one()) return {};
+  for (auto* sockets : {&updates_, &events_})
+    for (auto& bound : *sockets) SPARKY_TRY(bound.cut_all());
+  return {};
+}
+
 // For who comes back in the morning: how each live run stood. The journal has the facts, so a failed write is only
 // told.
 void Loop::write_statuses() {

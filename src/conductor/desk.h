@@ -51,6 +51,9 @@ class Desk {
   std::optional<wire::Reply> answered(const wire::Asked& asked) const;
   // What remembers that answer: for a request with a key that was done.
   std::optional<engine::Input> keep(const wire::Asked& asked, const wire::Reply& reply) const;
+  // For work that is not in the journal: that a request with a key begins, and that nothing came of it.
+  std::optional<engine::Input> begun(const wire::Asked& asked) const;
+  std::optional<engine::Input> not_done(const wire::Asked& asked) const;
   // The inputs of a request that acts, in order. An error is the answer.
   Result<Ordered> order(const wire::Asked& asked);
   // The answer to it, once what the engine said is on disk: one reply for each input, up to the first refusal.

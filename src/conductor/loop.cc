@@ -180,6 +180,7 @@ Status Loop::run() {
     }
     answer_late();
     heartbeat();
+    SPARKY_TRY(cut_removed());
     write_statuses();
     leave_when_idle();
     local_workers_->tick(*executor_);
@@ -360,26 +361,34 @@ void Loop::take(Arrived arrived) {
   }
 }
 
-// What the studio does is not in the journal; a key of a request that acts makes it known there all the same.
+// What the studio does is not in the journal. With a key, that it begins is on disk first and what came of it after: a
+// crash in between leaves a request of which nobody knows, and which is not done twice.
 void Loop::ask_aside(std::shared_ptr<Asker> asker) {
   auto& asked = asker->asked;
-  // Of change_setting, which may be repeated as it is, `key` is the setting's name.
-  if (wire::role_of(asked.body) == wire::Role::observe || std::holds_alternative<wire::ChangeSetting>(asked.body))
-    asked.envelope.key.clear();
-  if (auto known = desk_->answered(asked)) return answer(*asker, *known);
+  if (wire::role_of(asked.body) == wire::Role::observe) asked.envelope.key.clear();
   auto& key = asked.envelope.key;
-  if (!key.empty() && !keys_aside_.insert(key).second)
+  if (keys_aside_.contains(key))
     return answer(*asker, error_reply({Errc::busy, fmt::format("the request with the key '{}' is under way", key),
                                        "ask again in a moment"}));
-  aside_->ask(asked.body, [this, asker](const wire::Reply& said) {
-    keys_aside_.erase(asker->asked.envelope.key);
-    auto reply = said;
-    if (auto* done = std::get_if<wire::Done>(&reply)) done->newest = ledger_->newest();
-    auto keep = desk_->keep(asker->asked, reply);
-    if (!keep) return answer(*asker, reply);
-    auto then = [this, asker, reply](const Workers::Replies&) { answer(*asker, reply); };
-    waiting_.push_back({{std::move(*keep)}, nullptr, {}, std::move(then)});
-  });
+  if (auto known = desk_->answered(asked)) return answer(*asker, *known);
+  auto work = [this, asker](const Workers::Replies&) {
+    aside_->ask(asker->asked.body, [this, asker](const wire::Reply& said) {
+      auto reply = said;
+      if (auto* done = std::get_if<wire::Done>(&reply)) done->newest = ledger_->newest();
+      auto then = [this, asker, reply](const Workers::Replies&) {
+        keys_aside_.erase(asker->asked.envelope.key);
+        answer(*asker, reply);
+      };
+      auto keep = desk_->keep(asker->asked, reply);
+      if (!keep) keep = desk_->not_done(asker->asked);
+      if (!keep) return then({});
+      waiting_.push_back({{std::move(*keep)}, nullptr, {}, std::move(then)});
+    });
+  };
+  auto begin = desk_->begun(asked);
+  if (!begin) return work({});
+  keys_aside_.insert(key);
+  waiting_.push_back({{std::move(*begin)}, nullptr, {}, std::move(work)});
 }
 
 // Reads that wait for the disk: answered when nothing is being written, or when that takes too long. Then the answer

@@ -98,6 +98,7 @@ class Loop final : public Conductor {
   void publish(const Fact& fact);
   void tell(const wire::Update& update);
   void heartbeat();
+  Status cut_removed();
   void write_statuses();
   void leave_when_idle();
   void answer(Asker& asker, const wire::Reply& reply);
@@ -129,7 +130,7 @@ class Loop final : public Conductor {
   bool stopping_ = false;
   double typical_ms_ = 1000;  // that an attempt took of late
   std::string trouble_;       // of the executor; empty: none
-  Clock::time_point beat_{}, statuses_written_ = Clock::now(), busy_ = Clock::now();
+  Clock::time_point beat_{}, looked_at_keys_{}, statuses_written_ = Clock::now(), busy_ = Clock::now();
   uint64_t commits_ = 0, requests_seen_ = 0;
   double commit_ms_max_ = 0;
 };

@@ -234,11 +234,17 @@ Result<Ordered> Desk::order(const wire::Asked& asked) { return std::visit(Order{
 
 std::optional<wire::Reply> Desk::answered(const wire::Asked& asked) const {
   auto* kept = asked.envelope.key.empty() ? nullptr : state_.kept_reply(asked.envelope.key);
-  if (!kept) return std::nullopt;
+  if (!kept || kept->digest.empty()) return std::nullopt;
   if (kept->digest != digest_of(asked.body))
     return refusal(asked.body,
                    {Errc::exists, fmt::format("the key '{}' belongs to another request", asked.envelope.key),
                     "take a new key for each request, and the same one only to repeat it"});
+  if (kept->reply.empty())
+    return refusal(asked.body, {Errc::unavailable,
+                                fmt::format("whether the request with the key '{}' was done is not known: "
+                                            "Sparky ended while it was under way",
+                                            asked.envelope.key),
+                                "look; if it was not done, ask again with a new key"});
   auto json = parse_json(kept->reply);
   auto reply = json ? wire::decode_reply(*json) : std::unexpected(json.error());
   return reply ? std::move(*reply) : error_reply(reply.error());
@@ -249,6 +255,16 @@ std::optional<engine::Input> Desk::keep(const wire::Asked& asked, const wire::Re
   if (std::holds_alternative<wire::ErrorReply>(reply) || std::holds_alternative<wire::JobError>(reply))
     return std::nullopt;  // nothing was done, so it may be tried again
   return engine::KeepReply{asked.envelope.key, digest_of(asked.body), wire::encode(reply, {}, wire::Encoding::json)};
+}
+
+std::optional<engine::Input> Desk::begun(const wire::Asked& asked) const {
+  if (asked.envelope.key.empty()) return std::nullopt;
+  return engine::KeepReply{asked.envelope.key, digest_of(asked.body), {}};
+}
+
+std::optional<engine::Input> Desk::not_done(const wire::Asked& asked) const {
+  if (asked.envelope.key.empty()) return std::nullopt;
+  return engine::KeepReply{asked.envelope.key, {}, {}};
 }
 
 wire::Reply refusal(const wire::Request& request, const Error& error) {

@@ -1,19 +1,23 @@
 #include "conductor/sockets.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
+
+#include <utility>
 
 namespace sparky::conductor {
 
 namespace {
 
 constexpr int64_t frame_bytes_max = 32 << 20;  // a peer that sends more is cut off
+constexpr int cut_tries = 300;                 // 3 s
 constexpr int queue_max = 10'000;              // frames per peer; a slow reader loses the rest and finds the gap
 
 }  // namespace
 
 Result<Bound> Bound::open(zmq::context_t& context, zmq::socket_type type, const std::vector<std::string>& addresses) {
   Bound bound;
-  bound.socket_ = std::make_unique<zmq::socket_t>(context, type);
+  bound.make_ = [&context, type] { return std::make_unique<zmq::socket_t>(context, type); };
   SPARKY_TRY(bound.bind(addresses));
   return bound;
 }
@@ -22,16 +26,34 @@ Result<Bound> Bound::open_secured(zmq::context_t& context, zmq::socket_type type
                                   const std::vector<std::string>& addresses, const std::string& secret_key,
                                   const std::string& domain, Gate& gate) {
   Bound bound;
-  bound.socket_ = std::make_unique<zmq::socket_t>(context, type);
   bound.gate_ = &gate;
-  bound.socket_->set(zmq::sockopt::curve_server, true);
-  bound.socket_->set(zmq::sockopt::curve_secretkey, secret_key);
-  bound.socket_->set(zmq::sockopt::zap_domain, domain);
+  bound.make_ = [&context, type, secret_key, domain] {
+    auto socket = std::make_unique<zmq::socket_t>(context, type);
+    socket->set(zmq::sockopt::curve_server, true);
+    socket->set(zmq::sockopt::curve_secretkey, secret_key);
+    socket->set(zmq::sockopt::zap_domain, domain);
+    return socket;
+  };
   SPARKY_TRY(bound.bind(addresses));
   return bound;
 }
 
+Status Bound::cut_all() {
+  if (!gate_) return {};
+  auto addresses = std::exchange(addresses_, {});
+  socket_->set(zmq::sockopt::linger, 0);
+  for (int tries = 1;; ++tries) {
+    socket_.reset();  // libzmq gives the address free a moment later
+    endpoints_.clear();
+    addresses_.clear();
+    auto bound = bind(addresses);
+    if (bound || !bound.error().is(Errc::busy) || tries == cut_tries) return bound;
+    ::usleep(10'000);
+  }
+}
+
 Status Bound::bind(const std::vector<std::string>& addresses) {
+  socket_ = make_();
   auto& s = *socket_;
   s.set(zmq::sockopt::linger, 1000);
   s.set(zmq::sockopt::maxmsgsize, frame_bytes_max);
@@ -125,15 +147,21 @@ const AllowedClient* Gate::client(const std::string& user) {
   return it == clients_.end() ? nullptr : &it->second;
 }
 
+bool Gate::lost_one() {
+  look();
+  return std::exchange(lost_, false);
+}
+
 // The keys are files in one folder, written by renaming: whatever changes, its time does.
 void Gate::look() {
   std::error_code ec;
   auto changed = std::filesystem::last_write_time(clients_directory(project_), ec);
   if (!ec && changed == changed_) return;
   changed_ = changed;
-  clients_.clear();
+  auto before = std::exchange(clients_, {});
   if (auto allowed = allowed_clients(project_))
     for (auto& client : *allowed) clients_[client.public_key] = client;
+  for (auto& [key, client] : before) lost_ = lost_ || !clients_.contains(key);
 }
 
 void send(const Route& route, std::string_view body) {

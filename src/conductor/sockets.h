@@ -1,5 +1,6 @@
 // Sockets: the loop's side of libzmq. Included by .cc files of this folder alone.
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -47,10 +48,13 @@ class Bound {
   // The next request, if one is there; never waits.
   std::optional<Arrived> receive();
   void publish(std::string_view bytes);
+  // Of a secured one: everybody is cut off and may come again through the gate. libzmq cannot cut off a single peer.
+  Status cut_all();
 
  private:
   Status bind(const std::vector<std::string>& addresses);
 
+  std::function<std::unique_ptr<zmq::socket_t>()> make_;
   std::vector<wire::Endpoint> endpoints_;  // before the socket, so that it goes after it
   std::unique_ptr<zmq::socket_t> socket_;
   std::vector<std::string> addresses_;
@@ -65,6 +69,8 @@ class Gate {
   void answer();  // what has been asked; never waits
   // Who came in with this public key, as `sparky keys` has it now, not when it came; null: nobody that is allowed.
   const AllowedClient* client(const std::string& user);
+  // Whether somebody who was allowed is so no longer, since this was asked last.
+  bool lost_one();
 
  private:
   void look();
@@ -73,6 +79,7 @@ class Gate {
   std::unique_ptr<zmq::socket_t> socket_;
   std::map<std::string, AllowedClient> clients_;  // by public key
   std::filesystem::file_time_type changed_{};
+  bool lost_ = false;
 };
 
 // To a client that is gone or does not read: nothing happens.

@@ -401,6 +401,7 @@ TEST(Compatible, AnOriginalClientsWholeDay) {
 
 TEST(Keys, OthersComeInByKeyAndRole) {
   Project project;
+  zmq::context_t context;
   auto options = project.options();
   options.requests = options.events = {"tcp://0.0.0.0:0"};
   auto refused = Conductor::open(options);
@@ -451,7 +452,34 @@ TEST(Keys, OthersComeInByKeyAndRole) {
   ASSERT_TRUE(hands);
   EXPECT_NE(decided(*hands).find("\"who\":\"boss\""), std::string::npos)
       << "not who it says it is: " << decided(*hands);
+  // Who only listens is cut off too, and the others come back by themselves.
+  auto listen = [&](const wire::KeyPair& own) {
+    zmq::socket_t socket(context, zmq::socket_type::sub);
+    socket.set(zmq::sockopt::curve_serverkey, server->public_key);
+    socket.set(zmq::sockopt::curve_publickey, own.public_key);
+    socket.set(zmq::sockopt::curve_secretkey, own.secret_key);
+    socket.set(zmq::sockopt::subscribe, "");
+    socket.set(zmq::sockopt::rcvtimeo, 20'000);
+    socket.set(zmq::sockopt::linger, 0);
+    socket.connect(events);
+    return socket;
+  };
+  auto hears = [](zmq::socket_t& socket) {
+    zmq::message_t frame;
+    return socket.recv(frame).has_value();
+  };
+  auto boss_listens = listen(*boss), watcher_listens = listen(*watcher);
+  EXPECT_TRUE(hears(boss_listens) && hears(watcher_listens));
   ASSERT_TRUE(remove_client(project.path, "boss"));
+  boss_listens.set(zmq::sockopt::rcvtimeo, 4'000);  // a heartbeat comes each second
+  int heard = 0;
+  while (heard < 20 && hears(boss_listens)) ++heard;
+  EXPECT_LT(heard, 20) << "a removed client hears on";
+  watcher_listens.set(zmq::sockopt::rcvtimeo, 0);
+  while (hears(watcher_listens)) {
+  }
+  watcher_listens.set(zmq::sockopt::rcvtimeo, 20'000);
+  EXPECT_TRUE(hears(watcher_listens));
   EXPECT_FALSE(in(*boss)) << "a removed client stays out";
   auto late = hands->ask<wire::Done>(wire::PauseQueue{false});
   EXPECT_TRUE(!late && late.error().is(Errc::denied)) << "also over a connection that it had";

@@ -251,8 +251,8 @@ struct JobsRanked {
 // A request that came with an idempotency key was done: the same key again gets the same reply, and nothing is done.
 struct RequestKept {
   std::string key;
-  std::string digest;  // of the request: another one with this key is refused
-  std::string reply;   // opaque to the engine
+  std::string digest;  // of the request: another one with this key is refused; empty: nothing came of it
+  std::string reply;   // opaque to the engine; empty: it has begun
   SPARKY_FIELDS(key, digest, reply)
 };
 

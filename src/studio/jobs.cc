@@ -34,6 +34,12 @@ Status check_cancelled(const JobCancelled& cancelled) {
   return {};
 }
 
+// One that is built in is known at once; a file is read when the work begins.
+Status check_profile_name(const std::string& name) {
+  if (!fs::path(name).has_extension()) SPARKY_TRY(pixel::find_profile(name));
+  return {};
+}
+
 void tell(const JobProgress& progress, size_t step, size_t total) {
   if (progress) progress("post_processing", int64_t(step), int64_t(total));
 }
@@ -49,11 +55,11 @@ Json names_of(const Json& paths) {
 Result<Json> convert_all(const std::vector<fs::path>& inputs, const fs::path& output, bool indexed,
                          const Operation& operation, const JobProgress& progress, const JobCancelled& cancelled) {
   SPARKY_ASSIGN(const std::vector<fs::path> outputs, outputs_in(output, inputs));
+  for (const fs::path& path : outputs) SPARKY_TRY(check_file_name(path.filename().string()));
   Json files = Json::array(), pictures = Json::array();
   for (size_t i = 0; i < inputs.size(); ++i) {
     SPARKY_TRY(check_cancelled(cancelled));
     tell(progress, i, inputs.size());
-    SPARKY_TRY(check_file_name(outputs[i].filename().string()));
     SPARKY_ASSIGN(Json facts, convert_picture(inputs[i], outputs[i], indexed, operation));
     facts.erase("note");
     facts["output"] = outputs[i].filename().string();
@@ -100,9 +106,9 @@ Result<Json> run_palette(const Json& request, const fs::path& output, const JobP
   fields.take("colors", colors, 1, 256);
   fields.choose("method", method, {{"kmeans", pixel::Method::kmeans}, {"median-cut", pixel::Method::median_cut}});
   fields.take_file_name("output", name, {".gpl", ".hex", ".pal", ".act", ".ase", ".json", ".png"});
+  if (inputs.size() != 1) fields.refuse("inputs", "one picture");
   SPARKY_TRY(fields.end());
   SPARKY_TRY(check_cancelled(cancelled));
-  if (inputs.size() != 1) return fail(Errc::invalid, "field 'inputs' must be one picture");
   tell(progress, 0, 1);
   SPARKY_ASSIGN(const pixel::Picture picture, pixel::read_picture(inputs.front()));
   pixel::Palette palette = pixel::quantize(picture, colors, method);
@@ -144,12 +150,12 @@ Result<Json> run_sheet(const Json& request, const fs::path& output, const JobPro
   fields.take("texture", work.texture);
   fields.take("duration", work.duration_ms, 0, 65535);
   SPARKY_TRY(fields.end());
-  SPARKY_TRY(check_cancelled(cancelled));
   work.output = output / picture;
   for (const std::string& name : data) {
     SPARKY_TRY(check_file_name(name));
     work.data.push_back(output / name);
   }
+  SPARKY_TRY(check_cancelled(cancelled));
   tell(progress, 0, 1);
   SPARKY_ASSIGN(Json sheet, pack_sheet(work));
   sheet["files"] = names_of(sheet["files"]);
@@ -177,6 +183,7 @@ Result<Json> run_validate(const Json& request, const fs::path&, const JobProgres
   std::string name = "plain";
   fields.take("profile", name);
   SPARKY_TRY(fields.end());
+  SPARKY_TRY(check_profile_name(name));
   SPARKY_TRY(check_cancelled(cancelled));
   SPARKY_ASSIGN(const pixel::Profile profile, pixel::find_profile(name));
   tell(progress, 0, inputs.size());
@@ -203,6 +210,8 @@ Result<Json> run_deploy(const Json& request, const fs::path&, const JobProgress&
   fields.take("category", options.category);
   fields.take("dry_run", options.dry_run);
   SPARKY_TRY(fields.end());
+  SPARKY_TRY(check_profile_name(profile));
+  SPARKY_ASSIGN(options.preset, find_preset(preset));
   SPARKY_TRY(check_cancelled(cancelled));
   tell(progress, 0, 1);
   if (rollback) {
@@ -211,7 +220,6 @@ Result<Json> run_deploy(const Json& request, const fs::path&, const JobProgress&
   }
   options.game = game;
   SPARKY_ASSIGN(options.profile, pixel::find_profile(profile));
-  SPARKY_ASSIGN(options.preset, find_preset(preset));
   SPARKY_ASSIGN(const Deployment done, deploy(options, now()));
   if (!done.findings.empty()) return not_valid(done.findings);
   tell(progress, 1, 1);
@@ -225,6 +233,14 @@ const std::map<std::string, JobFunction, std::less<>>& job_functions() {
       {"snap", run_snap},   {"clean", run_clean},       {"palette", run_palette},
       {"sheet", run_sheet}, {"validate", run_validate}, {"deploy", run_deploy}};
   return all;
+}
+
+Status check_job(std::string_view kind, const Json& request) {
+  const auto function = job_functions().find(kind);
+  if (function == job_functions().end()) return {};
+  const auto done = function->second(request, {}, {}, [] { return true; });
+  if (done || done.error().is(Errc::cancelled)) return {};
+  return std::unexpected(done.error());
 }
 
 }  // namespace sparky::studio

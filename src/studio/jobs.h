@@ -31,6 +31,10 @@ using JobCancelled = std::function<bool()>;
 using JobFunction = Result<Json> (*)(const Json& request, const std::filesystem::path& output,
                                      const JobProgress& progress, const JobCancelled& cancelled);
 
+// Each has read the whole request, and touched no file, when it asks `cancelled` for the first time.
 const std::map<std::string, JobFunction, std::less<>>& job_functions();  // by kind
+
+// What is wrong with a job's request, as far as it shows without looking at any file.
+Status check_job(std::string_view kind, const Json& request);
 
 }  // namespace sparky::studio

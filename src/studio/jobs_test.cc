@@ -62,6 +62,33 @@ TEST_F(Jobs, ColorsUnderInvisiblePixelsDoNotFillAPalette) {
 
 std::string error_of(const Result<Json>& result) { return result ? "no error" : result.error().message; }
 
+TEST_F(Jobs, ABadRequestShowsBeforeAnyFileIsTouched) {
+  const auto wrong = [](const char* kind, const Json& request) {
+    const auto status = check_job(kind, request);
+    return status ? std::string("nothing") : status.error().message;
+  };
+  const Json inputs = {"/nowhere/a.png"};
+  EXPECT_EQ(wrong("clean", {{"inputs", inputs}, {"steps", {{{"do", "quantize"}, {"colors", 12}}}}}), "nothing");
+  EXPECT_EQ(wrong("clean", {{"inputs", inputs}, {"steps", {{{"do", "remap"}, {"palette", "later.gpl"}}}}}), "nothing");
+  EXPECT_EQ(wrong("validate", {{"inputs", inputs}, {"profile", "later.toml"}}), "nothing");
+  EXPECT_EQ(wrong("deploy", {{"inputs", inputs}, {"to", "/nowhere/game"}}), "nothing");
+  EXPECT_EQ(wrong("deploy", {{"to", "/nowhere/game"}, {"rollback", true}}), "nothing");
+  EXPECT_EQ(wrong("snap", {{"inputs", inputs}}), "nothing");
+  EXPECT_EQ(wrong("sheet", {{"inputs", inputs}}), "nothing");
+  EXPECT_EQ(wrong("palette", {{"inputs", inputs}}), "nothing");
+  EXPECT_EQ(wrong("generate", {{"prompt", 7}}), "nothing") << "no work of this kind";
+  for (auto& [kind, function] : job_functions()) EXPECT_NE(wrong(kind.c_str(), Json::object()), "nothing") << kind;
+  EXPECT_NE(wrong("clean", {{"inputs", inputs}, {"steps", {{{"do", "polish"}}}}}), "nothing");
+  EXPECT_NE(wrong("clean", {{"inputs", inputs}, {"steps", {{{"do", "remap"}, {"palette", "pico8"}}}}}), "nothing");
+  EXPECT_NE(wrong("clean", {{"inputs", inputs}, {"step", "trim"}}), "nothing");
+  EXPECT_NE(wrong("validate", {{"inputs", inputs}, {"profile", "bevvy"}}), "nothing");
+  EXPECT_NE(wrong("deploy", {{"inputs", inputs}, {"to", "/nowhere"}, {"preset", "huge"}}), "nothing");
+  EXPECT_NE(wrong("sheet", {{"inputs", inputs}, {"data", {"../x.json"}}}), "nothing");
+  EXPECT_NE(wrong("palette", {{"inputs", {"a.png", "b.png"}}}), "nothing");
+  EXPECT_NE(wrong("snap", {{"inputs", {"a/x.png", "b/x.png"}}}), "nothing") << "both would be x.png";
+  EXPECT_TRUE(everything().empty());
+}
+
 TEST_F(Jobs, SnapGivesBackWhatWasEnlarged) {
   Picture checks(16, 16);
   uint32_t random = 7;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -150,8 +151,17 @@ Result<Operation> parse_remap(RequestFields& fields) {
   fields.take("palette", name);
   const pixel::RemapOptions remap = take_dither(fields);
   if (name.empty()) return Operation();  // the fields have the error
-  SPARKY_ASSIGN(const pixel::Palette palette, pixel::find_palette(name));
-  return quiet([=](const Picture& p) { return pixel::remap(p, palette, remap); });
+  // A file is read when the first picture is there: another job may make it, and to look at steps touches no disk.
+  auto palette = std::make_shared<std::optional<pixel::Palette>>();
+  if (name.find_first_of("./") == name.npos) {
+    SPARKY_ASSIGN(*palette, pixel::find_palette(name));
+  }
+  return [=](const Picture& p, Json&) -> Result<Picture> {
+    if (!*palette) {
+      SPARKY_ASSIGN(*palette, pixel::find_palette(name));
+    }
+    return pixel::remap(p, **palette, remap);
+  };
 }
 
 template <Picture (*apply)(const Picture&)>

@@ -38,6 +38,13 @@ Result<Variant> decode(const Json& map) {
   return out;
 }
 
+// The idempotency key's name: another one where the message has a field `key` of its own.
+template <class Message>
+constexpr std::string_view key_field = "key";
+template <class Message>
+  requires requires(Message& m) { m.key; }
+constexpr std::string_view key_field<Message> = "idempotency_key";
+
 // A message with the envelope's fields, where they are not empty.
 template <class Message>
 struct Enveloped {
@@ -47,7 +54,7 @@ struct Enveloped {
   static void fields(M& m, V& v) {
     Message::fields(m.body, v);
     v.maybe("request_id", m.envelope.request_id, "");
-    v.maybe("key", m.envelope.key, "");
+    v.maybe(key_field<Message>, m.envelope.key, "");
     v.maybe("who", m.envelope.who, "");
   }
 };

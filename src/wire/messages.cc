@@ -16,13 +16,20 @@ Result<Asked> decode_request(const Json& map) {
   SPARKY_ASSIGN(asked.body, decode<Request>(map));
   Unpacker unpacker{map, "", {}};
   unpacker.maybe("request_id", asked.envelope.request_id, "");
-  unpacker.maybe("key", asked.envelope.key, "");
+  // Every request may say `idempotency_key`; where `key` is a field of its own it is the only way.
+  std::string other;
+  unpacker.maybe("idempotency_key", asked.envelope.key, "");
+  if (std::visit([]<class M>(const M&) { return key_field<M> == "key"; }, asked.body)) unpacker.maybe("key", other, "");
   unpacker.maybe("who", asked.envelope.who, "");
   SPARKY_TRY(unpacker.status);
-  for (auto& [field, text] : {std::pair("request_id", &asked.envelope.request_id),
-                              std::pair("key", &asked.envelope.key), std::pair("who", &asked.envelope.who)})
+  for (auto& [field, text] :
+       {std::pair("request_id", &asked.envelope.request_id), std::pair("key", &asked.envelope.key),
+        std::pair("key", &other), std::pair("who", &asked.envelope.who)})
     if (text->size() > envelope_field_max)
       return fail(Errc::invalid, fmt::format("field '{}' has more than {} bytes", field, envelope_field_max));
+  if (!other.empty() && !asked.envelope.key.empty() && other != asked.envelope.key)
+    return fail(Errc::invalid, "fields 'key' and 'idempotency_key' differ", "they mean the same: give one of them");
+  if (!other.empty()) asked.envelope.key = std::move(other);
   return asked;
 }
 Result<Asked> parse_request(std::string_view msgpack, std::string* request_id) {

@@ -79,9 +79,23 @@ TEST(Envelope, AnErrorKnowsWhichRequestItIsAbout) {
   std::string id;
   EXPECT_FALSE(parse_request(to_msgpack(Json{{"type", "nope"}, {"request_id", "r7"}}), &id));
   EXPECT_EQ(id, "r7");
-  for (auto field : {"request_id", "key", "who"})
+  for (auto field : {"request_id", "key", "idempotency_key", "who"})
     EXPECT_FALSE(parse_request(to_msgpack(Json{{"type", "ping"}, {field, std::string(201, 'x')}}), &id)) << field;
   EXPECT_EQ(id, "") << "what is too long is not given back";
+}
+
+TEST(Envelope, AKeyThatIsAFieldOfItsOwnIsNotTheIdempotencyKey) {
+  auto bytes = encode(Request(ChangeSetting{"run.jobs", "5"}), {.key = "once"});
+  auto map = parse_msgpack(bytes);
+  EXPECT_EQ((*map)["key"], "run.jobs");
+  EXPECT_EQ((*map)["idempotency_key"], "once");
+  auto asked = parse_request(bytes);
+  ASSERT_TRUE(asked) << asked.error().text();
+  EXPECT_EQ(asked->envelope.key, "once");
+  EXPECT_EQ(std::get<ChangeSetting>(asked->body).key, "run.jobs");
+  EXPECT_EQ(decode_request({{"type", "change_setting"}, {"key", "run.jobs"}})->envelope.key, "");
+  EXPECT_EQ(decode_request({{"type", "pause_queue"}, {"paused", true}, {"idempotency_key", "k"}})->envelope.key, "k");
+  EXPECT_FALSE(decode_request({{"type", "ping"}, {"idempotency_key", "k"}, {"key", "other"}}));
 }
 
 TEST(Roles, WhatActsOutsideOutputsIsForOperators) {
