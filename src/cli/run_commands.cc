@@ -116,9 +116,10 @@ class Watcher {
       bool settled = event && event->run == run_ && event->event == "run-settled";
       auto since = std::chrono::steady_clock::now() - last;
       // Asking for the whole state costs something on a large plan. A picture needs it at most four times a second, and
-      // a small part of the time; lines for events only to know the end, and now and then should its event be missed.
+      // a small part of the time; lines for events only to know the end, should it have come before the first of them.
       auto at_rest = std::max(pace, redraw_ ? milliseconds(1000) : milliseconds(5000));
-      if (settled || (redraw_ && changed && since >= pace) || since >= at_rest) {
+      bool quiet = redraw_ || !event;
+      if (settled || (redraw_ && changed && since >= pace) || (quiet && since >= at_rest)) {
         auto asked = std::chrono::steady_clock::now();
         SPARKY_ASSIGN(auto state, client_.ask<wire::RunState>(wire::RunStatus{run_}));
         last = std::chrono::steady_clock::now();

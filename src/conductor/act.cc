@@ -49,19 +49,21 @@ double seconds_between(Time from, Time to) { return double((to - from).count()) 
 }  // namespace
 
 void Loop::act(Turn turn) {
-  if (!turn.facts.empty()) {
-    ++commits_;
-    auto took = Clock::now() - turn.begun;
-    commit_ms_max_ = std::max(commit_ms_max_, std::chrono::duration<double, std::milli>(took).count());
-    meter_->committed(turn.facts, took);
-  }
-  auto frames = ledger_->committed(turn.facts);
+  auto took = Clock::now() - turn.begun;
+  ledger_->committed(turn.facts);
   for (auto& asker : turn.askers)
     if (!asker->answered)
       answer(*asker, asker->known ? *asker->known : desk_->settle(asker->asked, asker->ordered, asker->replies));
   for (auto& [then, replies] : turn.then) then(replies);
   for (auto& effect : turn.effects) do_effect(effect);
   if (!turn.forget.empty()) executor_->forget(turn.forget);
+  // Who waits for an answer has it by now.
+  if (!turn.facts.empty()) {
+    ++commits_;
+    commit_ms_max_ = std::max(commit_ms_max_, std::chrono::duration<double, std::milli>(took).count());
+    meter_->committed(turn.facts, took);
+  }
+  auto frames = ledger_->frames(turn.facts);
   for (auto& frame : frames) {
     for (auto& bound : events_) bound.publish(frame);
     meter_->sent("events", "event");

@@ -64,7 +64,8 @@ Result<executors::AttemptSpec> spec_of(const fs::path& project, const engine::St
   if (!run) return fail(Errc::internal, fmt::format("attempt {} belongs to no run", attempt.id));
   executors::AttemptSpec spec;
   spec.id = attempt_name(attempt);
-  spec.cwd = fs::absolute(plan::root(*run->plan)).lexically_normal();
+  spec.cwd = plan::root(*run->plan);
+  if (!spec.cwd.is_absolute()) spec.cwd = fs::absolute(spec.cwd).lexically_normal();
   spec.log = log_file(project, state, attempt);
   auto* workstream = run->workstream(attempt.node);
   auto agent = agent_task(project, state, attempt);

@@ -118,27 +118,30 @@ Fact Ledger::add(journal::Batch& batch, Event event) {
   return fact;
 }
 
-std::vector<std::string> Ledger::committed(const std::vector<Fact>& facts) {
-  std::vector<std::string> frames;
+void Ledger::committed(const std::vector<Fact>& facts) {
   for (auto& fact : facts) {
-    frames.push_back(wire::encode(wire::Stream(message(fact))));
-    recent_.push_back({fact.seq, fact.about.run, frames.back()});
     newest_ = fact.seq;
     if (auto* archived = std::get_if<engine::RunArchived>(&fact.event.body)) put_logs_away(archived->run);
+  }
+}
+
+std::vector<std::string> Ledger::frames(const std::vector<Fact>& facts) {
+  std::vector<std::string> frames;
+  for (auto& fact : facts) {
+    frames.push_back(frame(fact));
+    recent_.push_back({fact.seq, fact.about.run, frames.back()});
   }
   while (recent_.size() > recent_max) recent_.pop_front();
   return frames;
 }
 
-wire::EventMessage Ledger::message(const Fact& fact) const {
-  wire::EventMessage m{fact.seq, iso(fact.event.at), fact.about.run, {}, {}, {}};
-  auto data = engine::fields_json(fact.event);
+std::string Ledger::frame(const Fact& fact) const {
+  wire::EventMessage m{.seq = fact.seq, .time = iso(fact.event.at), .run = fact.about.run};
   m.event = engine::event_name(fact.event.body.index());
-  auto* run = state().run(fact.about.run);
-  if (run && fact.about.node && *fact.about.node < run->nodes.size()) data["id"] = run->id_of(*fact.about.node);
   m.text = engine::sentence(state(), fact.event);
-  m.data = wire::document(std::move(data));
-  return m;
+  auto* run = state().run(fact.about.run);
+  bool of_node = run && fact.about.node && *fact.about.node < run->nodes.size();
+  return wire::encode_event(m, engine::fields_msgpack(fact.event, of_node ? run->id_of(*fact.about.node) : ""));
 }
 
 Result<std::vector<wire::Document>> Ledger::read(uint64_t& after, size_t max, engine::RunId run) {
@@ -162,7 +165,7 @@ Result<std::vector<wire::Document>> Ledger::read(uint64_t& after, size_t max, en
     Fact fact{record.seq, std::move(event), {}};
     fact.about = about(fact.event);
     if (run && fact.about.run != run) return {};
-    SPARKY_ASSIGN(auto map, parse_msgpack(wire::encode(wire::Stream(message(fact)))));
+    SPARKY_ASSIGN(auto map, parse_msgpack(frame(fact)));
     found.push_back(wire::document(std::move(map)));
     return {};
   };

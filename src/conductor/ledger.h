@@ -44,13 +44,15 @@ class Ledger {
 
   // Puts an event that the engine has decided into a batch.
   Fact add(journal::Batch& batch, engine::Event event);
-  // A committed batch is on disk: its events may be told. Gives each one's frame for the event socket.
-  std::vector<std::string> committed(const std::vector<Fact>& facts);
+  // A batch is on disk.
+  void committed(const std::vector<Fact>& facts);
+  // Each of its events as the event socket tells it; from then on read() knows them without the disk. Once, in order.
+  std::vector<std::string> frames(const std::vector<Fact>& facts);
   uint64_t newest() const { return newest_; }  // sequence number of the newest event on disk
 
   // Events after a number, for those who missed them. `after` becomes the last that was looked at.
   Result<std::vector<wire::Document>> read(uint64_t& after, size_t max, engine::RunId run);
-  wire::EventMessage message(const Fact& fact) const;
+  std::string frame(const Fact& fact) const;  // as the event socket tells it
 
   // The latest run, or the given one. Errc::not_found says how to find them.
   Result<const engine::Run*> run(engine::RunId id) const;

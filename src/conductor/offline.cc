@@ -43,7 +43,7 @@ class Offline final : public wire::Door {
     // Effects wait: the next Sparky finds them outstanding.
     if (!batch.drop.empty()) ledger_->add_snapshot(batch, facts.back().seq, 0);
     if (!batch.empty()) SPARKY_TRY(ledger_->journal().commit(std::move(batch)));
-    (void)ledger_->committed(facts);
+    ledger_->committed(facts);
     return desk_.settle(asked, *ordered, replies);
   }
 

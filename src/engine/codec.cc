@@ -27,6 +27,8 @@ class Writer {
     (put(values), ...);
   }
   void array(size_t size) { head(size, 0x90, 16, 0, 0xdc, 0xdd); }
+  void map(size_t size) { head(size, 0x80, 16, 0, 0xde, 0xdf); }
+  void raw(std::string_view bytes) { out += bytes; }
 
   void put(bool v) { out.push_back(char(v ? 0xc3 : 0xc2)); }
   template <std::integral T>
@@ -320,6 +322,21 @@ Digest state_hash(const State& state) { return sha256(write(state, false)); }
 
 namespace {
 
+// The names of SPARKY_FIELDS, one after the other.
+class Names {
+ public:
+  explicit Names(std::string_view all) : rest_(all) {}
+  std::string_view next() {
+    auto end = rest_.find(", ");
+    auto word = rest_.substr(0, end);
+    rest_ = end == rest_.npos ? "" : rest_.substr(end + 2);
+    return word;
+  }
+
+ private:
+  std::string_view rest_;
+};
+
 template <class T>
 Json value(const T& v) {
   if constexpr (Named<T>)
@@ -333,21 +350,43 @@ Json value(const T& v) {
   else if constexpr (Fields<T>) {
     Json out = Json::object();
     v.visit([&](auto&... f) {
-      std::string_view names = T::field_names;
-      auto next = [&] {
-        auto end = names.find(", ");
-        auto word = names.substr(0, end);
-        names = end == names.npos ? "" : names.substr(end + 2);
-        return std::string(word);
-      };
-      ((out[next()] = value(f)), ...);
+      Names names(T::field_names);
+      ((out[std::string(names.next())] = value(f)), ...);
     });
     return out;
   } else
     return v;
 }
 
+// The same as MessagePack. What stands in most events is written as it is, the rest by way of its Json.
+template <class T>
+void put_named(Writer& w, const T& v) {
+  if constexpr (Named<T>)
+    w(name(v));
+  else if constexpr (std::same_as<T, Time>)
+    w(iso(v));
+  else if constexpr (std::is_arithmetic_v<T> || std::same_as<T, std::string> || std::same_as<T, Duration>)
+    w(v);
+  else
+    w.raw(to_msgpack(value(v)));
+}
+
 }  // namespace
+
+std::string fields_msgpack(const Event& event, std::string_view id) {
+  return std::visit(
+      [&](auto& body) {
+        Writer w;
+        body.visit([&](auto&... f) {
+          w.map(sizeof...(f) + !id.empty());
+          Names names(body.field_names);
+          ((w(names.next()), put_named(w, f)), ...);
+        });
+        if (!id.empty()) w(std::string_view("id"), id);
+        return std::move(w.out);
+      },
+      event.body);
+}
 
 Json fields_json(const Event& event) {
   return std::visit([](auto& body) { return value(body); }, event.body);

@@ -25,6 +25,8 @@ Digest state_hash(const State& state);
 
 // An event with the names of its fields: {"type":"attempt-started","at":"2025-…","attempt":7}. For export and streams.
 Json to_json(const Event& event);
-Json fields_json(const Event& event);  // without type and at
+// Without type and at; as MessagePack for each event that is told, with the name of its node if there is one.
+Json fields_json(const Event& event);
+std::string fields_msgpack(const Event& event, std::string_view id);
 
 }  // namespace sparky::engine

@@ -18,6 +18,28 @@ TEST(Codec, AnEventHasTheseBytes) {  // the journals of others hold them
       R"({"at":"1970-01-01T00:00:01Z","attempt":7,"code":-9,"duration":5,"note":"n","outcome":"signalled","type":"attempt-ended"})");
 }
 
+TEST(Codec, TheFieldsAreTheSameInMessagePack) {
+  auto plan = std::make_shared<plan::Plan>();
+  plan->name = "p";
+  std::vector<EventBody> all = {
+      AttemptEnded{7, Outcome::signalled, -9, Duration{5}, "n"},
+      RunCreated{1, plan, {.jobs = 3, .only = {"a", "b"}}},
+      PlanUpdated{1, nullptr, "ada"},
+      NodeStaged{.run = 1, .node = 70'000, .stage = Stage::backoff, .due = Time{Duration{1234}}, .note = "why"},
+      AttemptProgressed{1, 0.25, "half of a half"},
+      QueuePaused{true, ""},
+      JobSubmitted{1, {.id = "j", .kind = "exec", .after = {"i"}, .timeout = Duration{-1}}},
+      JobsCleared{{1, 2, 300}},
+      WorkerJoined{2, {.name = "w", .kinds = {"snap"}, .memory = uint64_t{1} << 40}}};
+  for (auto& body : all) {
+    Event event{Time{}, body};
+    auto fields = fields_json(event);
+    EXPECT_EQ(*parse_msgpack(fields_msgpack(event, "")), fields);
+    fields["id"] = "WS-01";
+    EXPECT_EQ(*parse_msgpack(fields_msgpack(event, "WS-01")), fields);
+  }
+}
+
 TEST(Codec, FieldsOfOtherVersionsAreMissingOrTooMany) {
   auto shorter = decode_event(to_msgpack(Json::array({1, 15 + 6, 1000, 7})));
   ASSERT_TRUE(shorter) << shorter.error().message;

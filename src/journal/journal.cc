@@ -227,6 +227,8 @@ class Writer {
     SPARKY_ASSIGN(auto last, w.db_.integer("SELECT coalesce(max(seq), 0) FROM records"));
     if (uint64_t(last) != w.head_.seq)
       return corrupt(fmt::format("the last record is {}, but should be {}", last, w.head_.seq));
+    SPARKY_ASSIGN(w.begin_, w.db_.prepare("BEGIN IMMEDIATE"));
+    SPARKY_ASSIGN(w.commit_, w.db_.prepare("COMMIT"));
     SPARKY_ASSIGN(w.insert_, w.db_.prepare("INSERT INTO records VALUES(?, ?, ?, ?)"));
     SPARKY_ASSIGN(w.set_head_, w.db_.prepare("UPDATE head SET seq = ?, digest = ?"));
     return w;
@@ -255,7 +257,7 @@ class Writer {
   }
 
   Status commit(const Batch& batch) {
-    SPARKY_TRY(db_.exec("BEGIN IMMEDIATE"));
+    SPARKY_TRY(begin_.step());
     auto done = write(batch);
     if (!done) {
       (void)db_.exec("ROLLBACK");
@@ -296,7 +298,7 @@ class Writer {
       SPARKY_ASSIGN(auto put, db_.prepare("INSERT OR REPLACE INTO snapshots VALUES(?, ?, ?, ?)"));
       SPARKY_TRY(put.bind_text(1, s.stream).bind(2, int64_t(s.seq)).bind(3, s.state).bind(4, view(sum)).step());
     }
-    SPARKY_TRY(db_.exec("COMMIT"));
+    SPARKY_TRY(commit_.step());
     head_ = head;
     return {};
   }
@@ -336,7 +338,7 @@ class Writer {
   }
 
   Database db_;
-  Statement insert_, set_head_;
+  Statement begin_, commit_, insert_, set_head_;
   Head head_;
 };
 

@@ -58,6 +58,13 @@ std::string encode(const Reply& body, std::string_view request_id, Encoding enco
 std::string encode(const Update& body, Encoding encoding) { return encode_any(body, {}, encoding); }
 std::string encode(const Stream& body, Encoding encoding) { return encode_any(body, {}, encoding); }
 
+std::string encode_event(const EventMessage& body, std::string_view data) {
+  // `data` comes last; empty, it is one byte.
+  auto out = encode_any(Stream(body), {}, Encoding::msgpack);
+  out.pop_back();
+  return out.append(data);
+}
+
 ErrorReply error_reply(const Error& error) {
   static constexpr std::string_view codes[] = {"invalid", "not_found", "exists", "busy",      "denied",  "unavailable",
                                                "corrupt", "io",        "full",   "cancelled", "internal"};

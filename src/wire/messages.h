@@ -524,6 +524,8 @@ std::string encode(const Request& body, const Envelope& envelope, Encoding encod
 std::string encode(const Reply& body, std::string_view request_id = {}, Encoding encoding = Encoding::msgpack);
 std::string encode(const Update& body, Encoding encoding = Encoding::msgpack);
 std::string encode(const Stream& body, Encoding encoding = Encoding::msgpack);
+// An event whose fields are MessagePack already, instead of `body.data`.
+std::string encode_event(const EventMessage& body, std::string_view data);
 
 ErrorReply error_reply(const Error& error);
 

@@ -112,6 +112,14 @@ TEST(Addresses, AreCheckedBeforeLibzmqGuesses) {
     EXPECT_FALSE(resolve(wrong)) << wrong;
 }
 
+TEST(Event, MayCarryFieldsThatArePackedAlready) {
+  Json fields = {{"id", "WS-01"}, {"code", -1}};
+  EventMessage event{7, "2025-01-01T00:00:00Z", 1, "attempt-ended", "it ended", nullptr};
+  auto early = encode_event(event, to_msgpack(fields));
+  event.data = document(fields);
+  EXPECT_EQ(early, encode(Stream(event)));
+}
+
 TEST(Envelope, IsCarriedAndGivenBack) {
   auto bytes = encode(Request(ShowJob{"j"}), {"r7", "k", "ada@box"});
   auto asked = parse_request(bytes);
