@@ -44,13 +44,15 @@ struct Choice {
 
 int cells_of(const Comb& comb, int length) { return std::max(1, int(std::lround(length / comb.period))); }
 
-// Lines for round(length / period) cells, from the line nearest to the picture's edge.
-GridAxis axis_of(const Comb& comb, int length) {
+// Lines for round(length / period) cells, from the line nearest to the picture's edge. Where other than the wanted
+// cells come out of that, these are spread over the picture.
+GridAxis axis_of(const Comb& comb, int length, int wanted = 0) {
   GridAxis axis;
-  axis.cell = comb.period;
-  const int cells = cells_of(comb, length);
-  const double first = std::remainder(comb.phase, comb.period);
-  for (int k = 0; k <= cells; ++k) axis.lines.push_back(first + k * comb.period);
+  const int cells = wanted > 0 ? wanted : cells_of(comb, length);
+  const bool spread = cells != cells_of(comb, length);
+  axis.cell = spread ? double(length) / cells : comb.period;
+  const double first = spread ? 0 : std::remainder(comb.phase, comb.period);
+  for (int k = 0; k <= cells; ++k) axis.lines.push_back(first + k * axis.cell);
   return axis;
 }
 
@@ -224,8 +226,8 @@ Result<Grid> find_grid(const Views& views, const GridOptions& options) {
   if (best.score < -1e8) return fail(Errc::unavailable, "the picture shows no edges, so no grid");
 
   Grid grid;
-  grid.x = axis_of(best.x, width);
-  grid.y = axis_of(best.y, height);
+  grid.x = axis_of(best.x, width, options.columns);
+  grid.y = axis_of(best.y, height, options.rows);
   const std::vector<Plane> samples_y = condensed(views.upright, grid.x.lines);
   fit_axis(grid.y, samples_y, options.rows == 0);
   const std::vector<Plane> samples_x = condensed(views.turned, grid.y.lines);

@@ -160,6 +160,23 @@ TEST(Snap, TakesAForcedSizeWithoutDoubt) {
   EXPECT_EQ(snap(big, {.columns = 200, .rows = 200}).error().code, Errc::invalid);
 }
 
+TEST(Snap, ASizeThatIsGivenIsTheSize) {
+  // Few edges and a fraction of a cell too many: the period is found a little short, and 25 cells would fit.
+  Picture truth(24, 24, {40, 60, 90, 255});
+  for (int y = 3; y < 9; ++y) {
+    for (int x = 5; x < 17; ++x) truth.at(x, y) = {200, 80, 30, 255};
+  }
+  for (const double scale : {3.1, 3.19, 3.3, 4.27, 5.61, 7.77}) {
+    const Picture large = degrade(truth, {.scale_x = scale, .scale_y = scale}).value();
+    for (const int rows : {23, 24, 25}) {
+      const auto snapped = snap(large, {.columns = 24, .rows = rows});
+      ASSERT_TRUE(snapped) << snapped.error().text();
+      EXPECT_EQ(snapped->picture.width, 24) << scale;
+      EXPECT_EQ(snapped->picture.height, rows) << scale;
+    }
+  }
+}
+
 TEST(Snap, FollowsLinesThatDrift) {
   uint64_t seed = 30;
   int followed = 0;
