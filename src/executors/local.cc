@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -117,6 +118,8 @@ Status start_warden(const fs::path& program, const fs::path& directory) {
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
   if (WIFEXITED(status) && WEXITSTATUS(status) == 3) return fail(Errc::busy, "another warden is there");
   while (!text.empty() && text.back() == '\n') text.pop_back();
+  if (WIFSIGNALED(status) && text.empty())  // as one that leaves while we come: tried again, for some time in silence
+    return fail(Errc::not_found, fmt::format("the warden was killed by signal {} as it started", WTERMSIG(status)));
   return fail(Errc::unavailable, "the warden cannot start: " + (text.empty() ? name + " failed" : text));
 }
 

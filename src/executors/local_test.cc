@@ -468,6 +468,25 @@ TEST_F(Local, WhatAnEarlierDaemonStartedAndTheNextOneDidNotNameIsToldWhenTheWard
   EXPECT_EQ(last(Kind::exited, "adopted").exit.ending, Ending::lost);
 }
 
+TEST_F(Local, AWardenKilledAsItStartsIsStartedAgain) {
+  auto program = root_ / "warden", once = root_ / "once";
+  ASSERT_TRUE(write_file_atomic(program, "#!/bin/sh\ntest -e '" + once.string() + "' || { : > '" + once.string() +
+                                             "'; kill -9 $$; }\nexec " SPARKY_BIN_DIR "/sparky-warden \"$@\"\n"));
+  fs::permissions(program, fs::perms::owner_all);
+  auto start = options(1);
+  start.program = program;
+  auto connected = connect_or_start(start);
+  EXPECT_TRUE(connected) << connected.error().text();
+  connected = fail(Errc::invalid, "");
+  kill_warden(SIGTERM);
+  // One that always dies is told, with why.
+  ASSERT_TRUE(write_file_atomic(program, "#!/bin/sh\nkill -9 $$\n"));
+  fs::permissions(program, fs::perms::owner_all);
+  connected = connect_or_start(start);
+  ASSERT_FALSE(connected);
+  EXPECT_NE(connected.error().text().find("killed by signal 9"), std::string::npos) << connected.error().text();
+}
+
 TEST_F(Local, AWardenToldToStopEndsItsAttemptsAsLost) {
   connect(2);
   start(spec("a", "sleep 1000"));
