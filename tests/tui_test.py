@@ -114,7 +114,6 @@ def walk(t, project):
     t.type("plan.toml")
     t.press("Enter")
     t.expect("Demo", "WS-01 Says hello", "1 verified", "1 needs a person")
-    t.press("Down")
     t.press("f")
     t.expect("hello from the log")
     t.press("f")
@@ -310,7 +309,7 @@ def strange_text(t, project):
 
 
 def newcomer(t, project):
-    """No daemon and no plan: what cannot be done says what to do, and an example plan runs."""
+    """No daemon and no plan: what cannot be done says what to do, and an example plan is watched to its end."""
     project.mkdir()
     # Its ports may be another daemon's.
     (project / "sparky.toml").write_text('[serve]\nreq = "none"\npub = "none"\nevents = "none"\nhttp = "none"\n')
@@ -322,11 +321,21 @@ def newcomer(t, project):
         t.press("g")
         t.expect("g: no plan runs; R runs one")
         t.press("E")
-        t.expect("WS-03 Sort", "gate-1", "100 %")
-        t.press("?")
+        t.expect("Collect words", "running", " of 9 words", "to go")
+        t.press("g")
+        t.expect("critical path", "█▒")
+        t.press("g", "f")
+        t.expect("collected word-")
+        t.press("f", "?")
         t.expect("9 Plan", "each criterion with its evidence", gone=["Everywhere"])
         t.press("Escape")
-        t.expect("WS-03 Sort")
+        t.expect("9 Plan?1", "1 needs a person: n", within=60)
+        t.press("n")
+        t.expect("A person has looked", "a approve", gone=["Collect words"])
+        t.press("a", "Enter")
+        t.expect("100 %", "nothing needs a person; n shows all")
+        t.press("n")
+        t.expect("Collect words", "1 verified")
         t.press("R")
         t.expect("only enter: the one here")
         t.press("Escape", "Escape")

@@ -91,17 +91,23 @@ void measure(tui::Model& m, const tui::Terminal& terminal, tui::Tab tab, const s
 
 }  // namespace
 
-int main() {
+// With words: only screens whose name has one of them.
+int main(int argc, char** argv) {
+  std::vector<std::string> wanted(argv + 1, argv + argc);
+  auto is_wanted = [&](std::string_view what) {
+    return wanted.empty() || std::ranges::any_of(wanted, [&](auto& word) { return what.find(word) != what.npos; });
+  };
   auto m = large(sprite), noisy = large(noise);
   tui::Terminal terminal;
   terminal.colors = tui::Colors::truecolor;
   ftxui::Terminal::SetColorSupport(ftxui::Terminal::TrueColor);
   fmt::print("{:32} {:>10} {:>10} {:>12} {:>8}\n", "screen", "median ms", "worst ms", "bytes/frame", "filled");
-  for (int tab = 1; tab <= tui::tab_count; ++tab) measure(m, terminal, tui::Tab(tab), "");
+  for (int tab = 1; tab <= tui::tab_count; ++tab)
+    if (is_wanted(tui::name(tui::Tab(tab)))) measure(m, terminal, tui::Tab(tab), "");
   for (auto graphics : {tui::Graphics::symbols, tui::Graphics::kitty, tui::Graphics::sixel}) {
     terminal.graphics = graphics;
-    measure(m, terminal, tui::Tab::gallery, ", scrolling");
+    if (is_wanted("scrolling")) measure(m, terminal, tui::Tab::gallery, ", scrolling");
   }
   terminal.graphics = tui::Graphics::symbols;
-  measure(noisy, terminal, tui::Tab::gallery, ", noise scrolling");
+  if (is_wanted("noise")) measure(noisy, terminal, tui::Tab::gallery, ", noise scrolling");
 }

@@ -68,7 +68,7 @@ int open_studio(const Context& context, const std::string& address) {
     options.memory = project / ".sparky" / "studio.json";
     options.connect = [starter = std::make_shared<Starter>(project)] { return starter->connect(); };
     options.write_example = [project] {
-      return plan::write_template(*std::ranges::find(plan::templates(), "minimal", &plan::Template::name), project);
+      return plan::write_template(*std::ranges::find(plan::templates(), "tour", &plan::Template::name), project);
     };
   } else {
     options.connect = [address] { return wire::Client::connect(address, Duration(1500)); };

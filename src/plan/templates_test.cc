@@ -34,7 +34,7 @@ const Template* find(std::string_view name) {
 }
 
 TEST(Templates, EachIsAPlanWithoutErrors) {
-  for (auto name : {"dgx-pixels", "pipeline", "minimal"}) ASSERT_TRUE(find(name)) << name;
+  for (auto name : {"dgx-pixels", "pipeline", "minimal", "tour"}) ASSERT_TRUE(find(name)) << name;
   for (auto& t : templates()) {
     EXPECT_FALSE(t.about.empty());
     Written written(t);

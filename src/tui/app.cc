@@ -201,6 +201,7 @@ class App {
     while (!leaving_) {
       wait();
       model_.now = now();
+      changed_ |= stage_.moves && model_.now >= *stage_.moves;
       take_signals();
       take_keys();
       for (auto& came : talk_.take()) came(model_), changed_ = true;
@@ -225,6 +226,7 @@ class App {
     auto now = Output::Clock::now();
     auto timeout = ceil(painted_ + 1s - now);
     if (late_) timeout = std::min(timeout, ceil(painted_ + frame_time - now));
+    if (stage_.moves && !changed_) timeout = std::min(timeout, *stage_.moves - model_.now);
     if (refresh_soon(model_)) timeout = std::min(timeout, 100ms);
     if (keys_.waits()) timeout = std::min(timeout, 30ms);
     ::poll(fds, 4, int(std::max(0ms, timeout).count()));

@@ -173,7 +173,7 @@ const std::vector<Action>& comparison_actions() {
 Element draw_comparison(Model& m, Stage& stage, int width, int height) {
   auto* chosen = comparison(m);
   if (!chosen && !m.comparisons.empty())
-    return empty_hint({count_of(m.comparison_list, m.comparisons.size(), "comparisons")});
+    return empty_hint({count_of(m.comparison_list, m.comparisons.size(), "comparison")});
   if (!chosen) return empty_hint({"No comparisons yet.", "n draws the prompt of Generation with two to four models."});
   auto c = current(m, *chosen);
   Elements columns;

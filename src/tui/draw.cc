@@ -48,7 +48,8 @@ Element empty_hint(const std::vector<std::string>& lines) {
   return vbox({filler(), vbox(std::move(shown)), filler()}) | flex;
 }
 
-std::string count_of(const ListState& list, size_t all, const std::string& what) {
+std::string count_of(const ListState& list, size_t all, const std::string& one) {
+  auto what = one + (all == 1 ? "" : "s");
   if (list.filter.empty()) return fmt::format("{} {}", all, what);
   return fmt::format("{} of {} {} with \"{}\"{}", list.rows.size(), all, what, one_line(list.filter),
                      list.rows.empty() ? "; esc shows all" : "");
@@ -100,14 +101,15 @@ Element hints(Model& m, Stage& stage) {
     add("tab", "next field");
     add("esc", m.width >= 60 ? "then 1-9 other screens" : "commands");
   } else {
+    auto can = [&](const Action& a) { return !a.why_not || a.why_not(m).empty(); };
     std::vector<Action> general;
     for (auto key : {"/", ":", "?", "q"})
       for (auto& a : global_actions())
-        if (a.key == key) general.push_back(a);
+        if (a.key == key && can(a)) general.push_back(a);
     if (m.width >= 60)
       for (auto& a : general) kept += columns(a.key, a.name);
     for (auto& a : actions(m.tab))
-      if (!a.why_not || a.why_not(m).empty()) add(a.key, a.name);
+      if (can(a)) add(a.key, a.name);
     kept = 0;
     for (auto& a : general) add(a.key, a.name);
   }
@@ -179,14 +181,7 @@ Element draw(Model& m, Stage& stage) {
 bool back(Model& m) {
   if (m.tab == Tab::gallery && m.gallery.full) return m.gallery.full = false, true;
   if (m.tab == Tab::queue && m.job_details) return m.job_details = false, true;
-  ListState* lists[tab_count + 1] = {};
-  lists[int(Tab::comparison)] = &m.comparison_list;
-  lists[int(Tab::queue)] = &m.job_list;
-  lists[int(Tab::gallery)] = &m.gallery.list;
-  lists[int(Tab::models)] = &m.model_list;
-  lists[int(Tab::settings)] = &m.setting_list;
-  lists[int(Tab::plan)] = &m.plan.list;
-  if (auto* list = lists[int(m.tab)]; list && !list->filter.empty()) {
+  if (auto* list = list_of(m); list && !list->filter.empty()) {
     list->filter.clear();
     filter(m);
     return true;

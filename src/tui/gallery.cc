@@ -175,7 +175,7 @@ Element draw_gallery(Model& m, Stage& stage, int width, int height) {
     }
     rows.push_back(hbox(std::move(row)));
   }
-  auto count = count_of(g.list, g.pictures.size(), g.pictures.size() == 1 ? "picture" : "pictures");
+  auto count = count_of(g.list, g.pictures.size(), "picture");
   auto* p = picture(m);
   auto detail = !p ? std::string()
                    : fmt::format("   {}{}", p->seed ? fmt::format("seed {}  ", *p->seed) : "",

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "base/text.h"
+#include "studio/generate.h"
 #include "tui/screens.h"
 
 namespace sparky::tui {
@@ -87,13 +88,14 @@ void suggest(Model& m) {
   for (auto& x : m.models)
     if (std::ranges::find(x.words, last) != x.words.end()) return;  // it is whole
   auto consider = [&](const std::string& word) {
-    if (field.suggestion.empty() && word.size() > last.size() && word.starts_with(last))
-      field.suggestion = word.substr(last.size());
+    bool shorter = field.suggestion.empty() || word.size() < last.size() + field.suggestion.size();
+    if (shorter && word.size() > last.size() && word.starts_with(last)) field.suggestion = word.substr(last.size());
   };
   for (auto& prompt : m.generation.history) {
     auto low = lower(prompt);
     for (auto word : split(low, ' ')) consider(std::string(word));
   }
+  if (!field.suggestion.empty()) return;  // words of one's own go first
   for (auto& x : m.models)
     for (auto& word : x.words) consider(word);
 }
@@ -133,7 +135,9 @@ void studio_job(Model& m, Effects& e, const std::string& kind, Json request) {
                       if (kind != "snap") return;
                       model.generation.job = id;
                       model.generation.state = "queued";
-                      model.generation.progress = model.generation.eta_s = -1;
+                      model.generation.since = model.now;
+                      model.generation.progress = {};
+                      model.generation.eta_s = -1;
                     }});
 }
 
@@ -177,7 +181,7 @@ void generate(Model& m, Effects& e, bool next_seed) {
   auto& job = *asked;
   auto& prompt = job.prompt;
   static uint64_t counter = 0;
-  job.id = fmt::format("tui-{:x}-{}", m.now.time_since_epoch().count(), ++counter);
+  job.id = fmt::format("{}-{:x}-{}", studio::slug(prompt).substr(0, 24), m.now.time_since_epoch().count(), ++counter);
   g.used_seed = next_seed ? g.used_seed + 1 : job.seed ? uint64_t(*job.seed) : std::random_device{}();
   job.seed = int64_t(g.used_seed);
   std::erase(g.history, prompt);
@@ -188,7 +192,9 @@ void generate(Model& m, Effects& e, bool next_seed) {
   g.state = "sent";
   g.error.clear();
   g.doing.clear();
-  g.progress = g.eta_s = -1;
+  g.since = m.now;
+  g.progress = {};
+  g.eta_s = -1;
   e.asks.push_back({job, [](Model& model, const Result<wire::Reply>& reply) {
                       auto& gen = model.generation;
                       if (auto error = error_of(reply); !error.empty()) {
@@ -314,12 +320,12 @@ Element state_line(Model& m, Stage& stage, int width) {
   if (g.job.empty()) return text(cut("enter draws it", width)) | dim;
   auto mark = mark_of(stage.theme, g.state);
   Elements line{text(mark.text + " " + g.state + " ") | color(mark.color)};
-  if (g.state == "running" && g.progress <= 0 && !g.doing.empty()) {
-    line.push_back(text(cut(g.doing, std::max(0, width - 12))) | dim);
+  if (g.state == "running" && g.progress.told() <= 0 && !g.doing.empty()) {
+    line.push_back(text(cut(fmt::format("{}  {}", g.doing, ago(m, g.since)), std::max(0, width - 12))) | dim);
     return hbox(std::move(line));
   }
-  if (g.progress >= 0 && g.state == "running")
-    line.push_back(bar(g.progress, std::clamp(width - 27, 12, 40), stage.theme.accent));
+  if (g.progress.told() >= 0 && g.state == "running")
+    line.push_back(bar(stage, g.progress, m.now, std::clamp(width - 27, 12, 40), stage.theme.accent));
   if (g.eta_s >= 0 && (g.state == "running" || g.state == "queued"))
     line.push_back(text(fmt::format("  {} to go", human(Duration(int64_t(g.eta_s) * 1000)))) | dim);
   if (g.state == "completed") line.push_back(text(cut(fmt::format("seed {}", g.used_seed), width - 14)) | dim);

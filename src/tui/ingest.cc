@@ -1,53 +1,17 @@
-// What the daemon says, into the model; and what is asked of it so that the screens stay current.
+// What the daemon says, into the model.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
 
 #include "base/text.h"
-#include "pixel/files.h"
+#include "tui/fields.h"
 #include "tui/model.h"
 
 namespace sparky::tui {
 namespace {
 
 using namespace std::chrono_literals;
-
-std::string str(const Json& json, const char* field) {
-  if (!json.is_object()) return "";
-  auto it = json.find(field);
-  return it == json.end() || !it->is_string() ? "" : printable(it->get<std::string>());
-}
-// As it came: for what is sent back to the daemon.
-std::string raw(const Json& json, const char* field) {
-  if (!json.is_object()) return "";
-  auto it = json.find(field);
-  return it == json.end() || !it->is_string() ? "" : it->get<std::string>();
-}
-double num(const Json& json, const char* field, double initial = 0) {
-  if (!json.is_object()) return initial;
-  auto it = json.find(field);
-  return it == json.end() || !it->is_number() ? initial : it->get<double>();
-}
-bool flag(const Json& json, const char* field) {
-  if (!json.is_object()) return false;
-  auto it = json.find(field);
-  return it != json.end() && it->is_boolean() && it->get<bool>();
-}
-Time time(const Json& json, const char* field) { return parse_iso(str(json, field)).value_or(Time{}); }
-const Json& part(const Json& json, const char* field) {
-  static const Json none = Json::array();
-  if (!json.is_object()) return none;
-  auto it = json.find(field);
-  return it == json.end() ? none : *it;
-}
-std::vector<std::string> strings(const Json& json) {
-  std::vector<std::string> out;
-  if (json.is_array())
-    for (auto& item : json)
-      if (item.is_string()) out.push_back(printable(item.get<std::string>()));
-  return out;
-}
 
 bool has_words(const std::string& text, const std::string& filter) {
   auto low = lower(text), wanted = lower(filter);
@@ -81,8 +45,6 @@ void keep_selected(ListState& list, const std::vector<Row>& before, const std::v
       return;
     }
 }
-
-int rank(const JobRow& job) { return job.state == "running" ? 0 : job.state == "queued" ? 1 : 2; }
 
 std::string verdicts_of(const Json& node) {
   auto& criteria = part(node, "criteria");
@@ -144,8 +106,9 @@ std::vector<JobRow> parse_jobs(const Json& jobs) {
     out.push_back(std::move(row));
   }
   std::ranges::stable_sort(out, [](auto& a, auto& b) {
-    if (rank(a) != rank(b)) return rank(a) < rank(b);
-    return rank(a) == 1 ? a.position < b.position : rank(a) == 2 && a.finished > b.finished;
+    int rank = a.rank();
+    if (rank != b.rank()) return rank < b.rank();
+    return rank == 1 ? a.position < b.position : rank == 2 && a.finished > b.finished;
   });
   return out;
 }
@@ -212,13 +175,33 @@ PlanStatus parse_status(const Json& status) {
 }
 
 void take_status(PlanScreen& plan, PlanStatus status) {
-  keep_selected(plan.list, plan.nodes, status.nodes, [](auto& n) { return n.id; });
+  if (plan.run == status.run)
+    keep_selected(plan.list, plan.nodes, status.nodes, [](auto& n) { return n.id; });
+  else if (auto first = std::ranges::find(status.nodes, PlanRow::workstream, &PlanRow::kind);
+           first != status.nodes.end())
+    plan.list.selected = 0, plan.list.rows.assign(1, int(first - status.nodes.begin()));
   static_cast<PlanStatus&>(plan) = std::move(status);
   plan.any = true;
 }
 
+namespace {
+
+// Bars go on from where they are. What was told meanwhile is newer than the list.
+void keep_moving(const std::vector<JobRow>& before, std::vector<JobRow>& after, Time now) {
+  for (auto& job : after) {
+    if (job.state != "running") break;  // they come first
+    auto old = std::ranges::find(before, job.id, &JobRow::id);
+    if (old == before.end() || old->started != job.started) continue;
+    auto told = std::exchange(job.progress, old->progress).told();
+    if (told > job.progress.told()) job.progress.tell(told, now);
+  }
+}
+
+}  // namespace
+
 void take_jobs(Model& m, std::vector<JobRow> jobs, bool paused) {
   keep_selected(m.job_list, m.jobs, jobs, [](auto& j) { return j.id; });
+  keep_moving(m.jobs, jobs, m.now);
   m.jobs = std::move(jobs);
   m.queue_paused = paused;
   auto& g = m.generation;
@@ -231,7 +214,7 @@ void take_jobs(Model& m, std::vector<JobRow> jobs, bool paused) {
     }
     if (job.id != g.job || g.job.empty()) continue;
     g.state = job.state;
-    if (job.progress >= 0) g.progress = job.progress;
+    if (job.progress.told() > g.progress.told()) g.progress.tell(job.progress.told(), m.now);
     g.eta_s = job.eta_s;
     g.error = job.state == "failed" ? job.note : "";
     if (job.state == "completed" && !job.image.empty()) g.image = job.image;
@@ -307,9 +290,9 @@ void handle(Model& m, const wire::Update& update) {
   auto& g = m.generation;
   if (auto* p = std::get_if<wire::Progress>(&update)) {
     if (auto* job = job_of(p->job_id))
-      job->progress = p->progress, job->eta_s = p->eta_s, job->doing = printable(p->stage);
+      job->progress.tell(p->progress, m.now), job->eta_s = p->eta_s, job->doing = printable(p->stage);
     if (p->job_id == g.job) {
-      g.progress = p->progress, g.eta_s = p->eta_s, g.state = "running";
+      g.progress.tell(p->progress, m.now), g.eta_s = p->eta_s, g.state = "running";
       g.doing = one_line(p->stage);
       std::ranges::replace(g.doing, '_', ' ');
     }
@@ -334,275 +317,75 @@ void handle_events(Model& m, uint64_t count) {
   m.jobs_due.stale = m.plan.due.stale = m.plan.detail_due.stale = true;
 }
 
+void take_criteria(PlanScreen& plan, const Json& node) {
+  plan.criteria.clear();
+  for (auto& c : part(node, "criteria"))
+    plan.criteria.push_back(
+        {int(num(c, "number")), str(c, "text"), str(c, "verdict"), str(c, "check"), str(c, "note"), str(c, "who")});
+}
+
+void take_models(Model& m, const Json& models) {
+  m.models.clear();
+  m.models_known = true;
+  for (auto& x : models)
+    m.models.push_back({str(x, "name"), str(x, "type"), str(x, "path"), str(x, "sha256"), str(x, "card"),
+                        uint64_t(num(x, "size_bytes")), time(x, "used"), strings(part(x, "words"))});
+  filter(m);
+}
+
+void take_comparisons(Model& m, const Json& comparisons) {
+  std::vector<studio::Comparison> all;
+  for (auto& item : comparisons)
+    if (auto c = studio::parse_comparison(item)) all.push_back(std::move(*c));
+  keep_selected(m.comparison_list, m.comparisons, all, [](auto& c) { return c.id; });
+  m.comparisons = std::move(all);
+  filter(m);
+}
+
+void take_settings(Model& m, const Json& settings, std::vector<std::string> problems) {
+  m.settings.clear();
+  for (auto& s : settings)
+    m.settings.push_back({str(s, "key"), raw(s, "value"), str(s, "source"), str(s, "default"), str(s, "environment"),
+                          str(s, "meaning")});
+  m.setting_problems = std::move(problems);
+  filter(m);
+}
+
 namespace {
-
-template <class Reply>
-Ask ask(wire::Request request, Due Model::* due, std::function<void(Model&, const Reply&)> take) {
-  return {std::move(request), [due, take = std::move(take)](Model& m, const Result<wire::Reply>& reply) {
-            (m.*due).pending = false;
-            if (auto* r = reply ? std::get_if<Reply>(&*reply) : nullptr) take(m, *r);
-          }};
-}
-
-bool jobs_matter(const Model& m) {
-  bool drawing = m.generation.state == "sent" || m.generation.state == "queued" || m.generation.state == "running";
-  return drawing || !m.awaited.empty() || m.tab == Tab::queue || m.tab == Tab::comparison || m.tab == Tab::monitor;
-}
-
-void refresh_jobs(Model& m, Effects& e) {
-  if (!jobs_matter(m) && m.jobs_due.last != Time{}) return;
-  Duration every = m.jobs.size() > 500 ? 1000ms : 150ms;
-  bool goes_on = !m.jobs.empty() && m.jobs[0].state == "running";  // they come first
-  if (!m.jobs_due.stale && (!goes_on || m.now - m.jobs_due.last < 5s)) return;
-  if (!m.jobs_due.ask(m.now, every)) return;
-  Ask jobs{wire::ListJobs{}, {}};
-  jobs.prepare = [](const Result<wire::Reply>& reply) -> std::function<void(Model&)> {
-    auto* r = reply ? std::get_if<wire::JobList>(&*reply) : nullptr;
-    if (!r) return [](Model& model) { model.jobs_due.pending = false; };
-    auto rows = std::make_shared<std::vector<JobRow>>(parse_jobs(*r->jobs));
-    return [rows, paused = r->paused](Model& model) {
-      model.jobs_due.pending = false;
-      take_jobs(model, std::move(*rows), paused);
-    };
-  };
-  e.asks.push_back(std::move(jobs));
-}
-
-void refresh_plan(Model& m, Effects& e) {
-  auto& p = m.plan;
-  // Elsewhere only now and then: the screens' names tell whether a person is needed.
-  bool here = m.tab == Tab::plan;
-  Duration every = !here ? 5s : p.nodes.size() > 500 ? 1000ms : 250ms;
-  if ((p.due.stale || (here && m.now - p.due.last > 5s)) && p.due.ask(m.now, every)) {
-    Ask status{wire::RunStatus{}, {}};
-    status.prepare = [](const Result<wire::Reply>& reply) -> std::function<void(Model&)> {
-      auto* state = reply ? std::get_if<wire::RunState>(&*reply) : nullptr;
-      auto parsed = std::make_shared<PlanStatus>(state ? parse_status(*state->status) : PlanStatus());
-      return [parsed, any = state != nullptr](Model& model) {
-        model.plan.due.pending = false;
-        if (!any) return void(model.plan.any = false);
-        take_status(model.plan, std::move(*parsed));
-        filter(model);
-      };
-    };
-    e.asks.push_back(std::move(status));
-  }
-  int at = p.list.current();
-  if (m.tab != Tab::plan || at < 0 || p.nodes[size_t(at)].kind == PlanRow::orchestrator) return;
-  auto id = p.nodes[size_t(at)].id;
-  if (id != p.detail_of) {
-    p.detail_of = id;
-    p.explanation.clear();
-    p.criteria.clear();
-    p.detail_due = {};
-  }
-  if (p.view == PlanScreen::log) p.log_view.open(id, p.run);
-  if (p.view == PlanScreen::log || p.view == PlanScreen::gantt) return;
-  if (!p.detail_due.stale || !p.detail_due.ask(m.now, 300ms)) return;
-  auto still = [id](Model& model) { return model.plan.detail_of == id; };
-  e.asks.push_back({wire::Explain{p.run, id}, [still](Model& model, const Result<wire::Reply>& reply) {
-                      model.plan.detail_due.pending = false;
-                      auto* r = reply ? std::get_if<wire::Explanation>(&*reply) : nullptr;
-                      if (!r || !still(model)) return;
-                      model.plan.explanation.clear();
-                      for (auto& link : r->links) {
-                        model.plan.explanation.push_back(printable(link.text));
-                        if (!link.action.empty()) model.plan.explanation.push_back("    " + printable(link.action));
-                      }
-                    }});
-  e.asks.push_back({wire::ShowNode{p.run, id}, [still](Model& model, const Result<wire::Reply>& reply) {
-                      auto* r = reply ? std::get_if<wire::NodeReply>(&*reply) : nullptr;
-                      if (!r || !still(model)) return;
-                      model.plan.criteria.clear();
-                      for (auto& c : part(*r->node, "criteria"))
-                        model.plan.criteria.push_back({int(num(c, "number")), str(c, "text"), str(c, "verdict"),
-                                                       str(c, "check"), str(c, "note"), str(c, "who")});
-                    }});
-}
-
-LogView* log_of(Model& m, const std::string& id) {
-  if (m.job_log.id == id) return &m.job_log;
-  return m.plan.log_view.id == id ? &m.plan.log_view : nullptr;
-}
-
-void refresh_log(Model& m, LogView& log, Effects& e) {
-  if (log.id.empty() || !log.due.ask(m.now, 400ms)) return;
-  auto id = log.id;
-  if (log.path.empty()) {
-    e.asks.push_back({wire::ListLogs{log.run, id}, [id](Model& model, const Result<wire::Reply>& reply) {
-                        auto* view = log_of(model, id);
-                        auto* r = reply ? std::get_if<wire::LogList>(&*reply) : nullptr;
-                        if (!view) return;
-                        view->due.pending = false;
-                        if (!r || r->logs.empty()) return;
-                        view->path = r->logs.back().path;
-                        view->offset = r->logs.back().size > 16384 ? r->logs.back().size - 16384 : 0;
-                        view->due.last = {};
-                      }});
-    return;
-  }
-  e.asks.push_back(
-      {wire::ReadLog{.path = log.path, .offset = log.offset}, [id](Model& model, const Result<wire::Reply>& reply) {
-         auto* view = log_of(model, id);
-         auto* r = reply ? std::get_if<wire::LogPart>(&*reply) : nullptr;
-         if (!view) return;
-         view->due.pending = false;
-         if (!r) return;
-         view->text += printable(r->data.data);
-         view->offset = r->offset + r->data.data.size();
-         if (view->text.size() > 65536) view->text.erase(0, view->text.size() - 65536);
-         if (view->offset < r->size) view->due.last = {};
-       }});
-}
-
-void refresh_gallery(Model& m, Effects& e) {
-  auto& g = m.gallery;
-  bool shown = m.tab == Tab::gallery;
-  if (!(shown && m.now - g.due.last > 1s) && !(g.due.stale && (shown || m.tab == Tab::generation))) return;
-  if (!g.due.ask(m.now, 100ms)) return;
-  Ask list{wire::ListGallery{.known = g.version, .max = 20'000}, {}};
-  list.prepare = [](const Result<wire::Reply>& reply) -> std::function<void(Model&)> {
-    auto* r = reply ? std::get_if<wire::GalleryList>(&*reply) : nullptr;
-    if (!r || r->unchanged) return [](Model& model) { model.gallery.due.pending = false; };
-    auto rows = std::make_shared<std::vector<PictureRow>>(parse_pictures(*r->pictures));
-    return [rows, version = r->version](Model& model) {
-      model.gallery.due.pending = false;
-      model.gallery.version = version;
-      take_pictures(model, std::move(*rows));
-    };
-  };
-  e.asks.push_back(std::move(list));
-}
-
-void refresh_lists(Model& m, Effects& e) {
-  if ((m.models_due.stale || (m.tab == Tab::models && m.now - m.models_due.last > 10s)) && m.models_due.ask(m.now, 1s))
-    e.asks.push_back(ask<wire::ModelDescriptions>(
-        wire::DescribeModels{}, &Model::models_due, [](Model& model, const wire::ModelDescriptions& r) {
-          model.models.clear();
-          model.models_known = true;
-          for (auto& x : *r.models)
-            model.models.push_back({str(x, "name"), str(x, "type"), str(x, "path"), str(x, "sha256"), str(x, "card"),
-                                    uint64_t(num(x, "size_bytes")), time(x, "used"), strings(part(x, "words"))});
-          filter(model);
-        }));
-  if (m.tab == Tab::comparison && (m.comparisons_due.stale || m.now - m.comparisons_due.last > 2s) &&
-      m.comparisons_due.ask(m.now, 200ms))
-    e.asks.push_back(ask<wire::ComparisonList>(
-        wire::ListComparisons{}, &Model::comparisons_due, [](Model& model, const wire::ComparisonList& r) {
-          std::vector<studio::Comparison> all;
-          for (auto& item : *r.comparisons)
-            if (auto c = studio::parse_comparison(item)) all.push_back(std::move(*c));
-          keep_selected(model.comparison_list, model.comparisons, all, [](auto& c) { return c.id; });
-          model.comparisons = std::move(all);
-          filter(model);
-        }));
-  if (m.tab == Tab::settings && (m.settings_due.stale || m.now - m.settings_due.last > 2s) &&
-      m.settings_due.ask(m.now, 200ms))
-    e.asks.push_back(ask<wire::SettingList>(
-        wire::ListSettings{}, &Model::settings_due, [](Model& model, const wire::SettingList& r) {
-          model.settings.clear();
-          for (auto& s : *r.settings)
-            model.settings.push_back({str(s, "key"), raw(s, "value"), str(s, "source"), str(s, "default"),
-                                      str(s, "environment"), str(s, "meaning")});
-          model.setting_problems = r.problems;
-          filter(model);
-        }));
-}
 
 void push(std::vector<double>& values, double value) {
   values.push_back(value);
   if (values.size() > 600) values.erase(values.begin(), values.begin() + 100);
 }
 
-// Once a second on the monitor, every 10 s elsewhere: a daemon that was started for us sees that we are here.
-void refresh_monitor(Model& m, Effects& e) {
-  bool shown = m.tab == Tab::monitor;
-  if (!m.monitor.due.ask(m.now, shown ? 1000ms : 10'000ms)) return;
-  auto asked = std::chrono::steady_clock::now();
-  e.asks.push_back({wire::Inspect{}, [asked](Model& model, const Result<wire::Reply>& reply) {
-                      auto& mon = model.monitor;
-                      mon.due.pending = false;
-                      auto* r = reply ? std::get_if<wire::Inspection>(&*reply) : nullptr;
-                      if (!r) return;
-                      mon.daemon = *r->daemon;
-                      auto took = std::chrono::steady_clock::now() - asked;
-                      push(mon.latency_ms, std::chrono::duration<double, std::milli>(took).count());
-                      push(mon.cpu, num(part(mon.daemon, "host"), "cpu", 0));
-                      push(mon.memory, num(part(mon.daemon, "host"), "memory", 0));
-                      mon.gpus.clear();
-                      for (auto& gpu : part(part(mon.daemon, "host"), "gpus"))
-                        mon.gpus.push_back({str(gpu, "model"), num(gpu, "utilization", -1), num(gpu, "memory", -1),
-                                            num(gpu, "temperature_c", -1), num(gpu, "power_w", -1)});
-                      if (!mon.gpus.empty()) push(mon.gpu, std::max(0.0, mon.gpus[0].utilization));
-                      push(mon.rate, double(mon.events - std::exchange(mon.events_before, mon.events)));
-                      double waiting = 0;
-                      for (auto& job : model.jobs) waiting += job.state == "queued" || job.state == "running";
-                      push(mon.depth, waiting);
-                      push(mon.pictures_a_minute, throughput(model).pictures_a_minute);
-                    }});
-}
-
-// Who works, and which models are in memory there.
-void refresh_workers(Model& m, Effects& e) {
-  if ((m.tab != Tab::monitor && m.tab != Tab::models) || !m.monitor.workers_due.ask(m.now, 1000ms)) return;
-  e.asks.push_back({wire::ListWorkers{}, [](Model& model, const Result<wire::Reply>& reply) {
-                      model.monitor.workers_due.pending = false;
-                      auto* r = reply ? std::get_if<wire::WorkerList>(&*reply) : nullptr;
-                      if (!r) return;
-                      model.monitor.workers.clear();
-                      for (auto& w : *r->workers) {
-                        auto loaded = strings(part(w, "loaded"));
-                        // A worker that does not say what it holds: the model of its last job.
-                        if (!w.contains("loaded") && w.contains("loaded_model")) loaded = {str(w, "loaded_model")};
-                        model.monitor.workers.push_back({str(w, "name"), str(w, "device"), strings(part(w, "kinds")),
-                                                         strings(part(w, "jobs")), std::move(loaded)});
-                      }
-                    }});
-}
-
-void refresh_pictures(Model& m, const std::vector<std::string>& missing, Effects& e) {
-  constexpr size_t most = 600;
-  for (auto& path : missing) {
-    auto& held = m.pictures[path];
-    if (held.pending || held.broken) continue;
-    held.pending = true;
-    held.stale = false;
-    Ask read{wire::ReadPicture{.path = path}, {}, true};
-    read.prepare = [path](const Result<wire::Reply>& reply) -> std::function<void(Model&)> {
-      PicturePtr picture;
-      if (auto* r = reply ? std::get_if<wire::PicturePart>(&*reply) : nullptr)
-        if (auto decoded = pixel::decode_picture(r->data.data, "picture", {.side = 8192, .pixels = 1u << 24}))
-          picture = std::make_shared<const pixel::Picture>(std::move(*decoded));
-      return [path, picture](Model& model) { take_picture(model, path, picture); };
-    };
-    e.asks.push_back(std::move(read));
-  }
-  while (m.pictures.size() > most) {
-    auto oldest = std::ranges::min_element(m.pictures, {}, [](auto& entry) { return entry.second.used; });
-    if (oldest->second.pending) break;
-    m.pictures.erase(oldest);
-  }
-}
-
 }  // namespace
 
-bool refresh_soon(const Model& m) {
-  bool gallery = m.tab == Tab::gallery || m.tab == Tab::generation;
-  return m.connected && ((m.jobs_due.stale && jobs_matter(m)) || (m.gallery.due.stale && gallery) ||
-                         (m.tab == Tab::plan && (m.plan.due.stale || m.plan.detail_due.stale)));
+void take_inspection(Model& m, const Json& daemon, double latency_ms) {
+  auto& mon = m.monitor;
+  mon.daemon = daemon;
+  auto& host = part(mon.daemon, "host");
+  push(mon.latency_ms, latency_ms);
+  push(mon.cpu, num(host, "cpu"));
+  push(mon.memory, num(host, "memory"));
+  mon.gpus.clear();
+  for (auto& gpu : part(host, "gpus"))
+    mon.gpus.push_back({str(gpu, "model"), num(gpu, "utilization", -1), num(gpu, "memory", -1),
+                        num(gpu, "temperature_c", -1), num(gpu, "power_w", -1)});
+  if (!mon.gpus.empty()) push(mon.gpu, std::max(0.0, mon.gpus[0].utilization));
+  push(mon.rate, double(mon.events - std::exchange(mon.events_before, mon.events)));
+  push(mon.depth, double(std::ranges::count_if(m.jobs, [](auto& job) { return !job.ended(); })));
+  push(mon.pictures_a_minute, throughput(m).pictures_a_minute);
 }
 
-void refresh(Model& m, const std::vector<std::string>& missing, Effects& e) {
-  if (!m.connected) return;
-  refresh_jobs(m, e);
-  refresh_plan(m, e);
-  if (m.tab == Tab::plan && m.plan.view == PlanScreen::log) refresh_log(m, m.plan.log_view, e);
-  if (m.tab == Tab::queue && m.job_details) refresh_log(m, m.job_log, e);
-  refresh_gallery(m, e);
-  refresh_lists(m, e);
-  refresh_monitor(m, e);
-  refresh_workers(m, e);
-  refresh_pictures(m, missing, e);
+void take_workers(MonitorScreen& monitor, const Json& workers) {
+  monitor.workers.clear();
+  for (auto& w : workers) {
+    auto loaded = strings(part(w, "loaded"));
+    // A worker that does not say what it holds: the model of its last job.
+    if (!w.contains("loaded") && w.contains("loaded_model")) loaded = {str(w, "loaded_model")};
+    monitor.workers.push_back(
+        {str(w, "name"), str(w, "device"), strings(part(w, "kinds")), strings(part(w, "jobs")), std::move(loaded)});
+  }
 }
 
 }  // namespace sparky::tui

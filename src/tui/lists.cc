@@ -19,29 +19,23 @@ const JobRow* job(const Model& m) {
 std::string no_job(const Model& m) { return job(m) ? "" : "there is no job"; }
 
 // The jobs that wait, in their order.
-std::vector<const JobRow*> line(const Model& m) {
-  std::vector<const JobRow*> out;
-  for (auto& j : m.jobs)
-    if (j.state == "queued") out.push_back(&j);
-  return out;
-}
+auto line(const Model& m) { return std::ranges::equal_range(m.jobs, 1, {}, &JobRow::rank); }
 
 // Why the job cannot go a step ahead (-1) or back (1).
 std::string no_place(const Model& m, int step) {
   if (!job(m)) return "there is no job";
   if (job(m)->state != "queued") return "only a job that waits has a place in the line; this one is " + job(m)->state;
   auto all = line(m);
-  return job(m) != (step < 0 ? all.front() : all.back()) ? "" : step < 0 ? "it is the next already" : "it is the last";
+  return job(m) != &(step < 0 ? all.front() : all.back()) ? "" : step < 0 ? "it is the next already" : "it is the last";
 }
 
 void move_job(Model& m, Effects& e, int step) {
-  auto all = line(m);
-  auto at = std::ranges::find(all, job(m));
-  wire::MoveJob move{.id = job(m)->id};
+  auto* at = job(m);
+  wire::MoveJob move{.id = at->id};
   if (step < 0)
-    move.before = (*(at - 1))->id;
-  else if (all.end() - at > 2)
-    move.before = (*(at + 2))->id;
+    move.before = at[-1].id;
+  else if (&line(m).back() - at > 1)
+    move.before = at[2].id;
   else
     move.last = true;
   e.asks.push_back(tell(move, job(m)->id + (step < 0 ? " goes earlier" : " goes later")));
@@ -61,8 +55,8 @@ Element rows_of(Model& m, Stage& stage, ListState& list, int width, int height, 
   return vbox(std::move(out));
 }
 
-Element heading(const ListState& list, size_t all, const std::string& what, const std::string& extra) {
-  auto shown = count_of(list, all, what);
+Element heading(const ListState& list, size_t all, const std::string& one, const std::string& extra) {
+  auto shown = count_of(list, all, one);
   return hbox({text(shown) | bold, text(extra)});
 }
 
@@ -72,7 +66,7 @@ std::string tail_text(const JobRow& j) {
   return j.note;
 }
 
-Element job_line(const Model& m, const Stage& stage, const JobRow& j, int width) {
+Element job_line(const Model& m, Stage& stage, const JobRow& j, int width) {
   auto mark = mark_of(stage.theme, j.state);
   int id = std::clamp(width / 4, 10, 28), kind = width >= 60 ? 9 : 0, model = width >= 90 ? 14 : 0;
   Elements line{text(mark.text + " ") | color(mark.color), text(padded(j.id, id) + " ")};
@@ -80,7 +74,7 @@ Element job_line(const Model& m, const Stage& stage, const JobRow& j, int width)
   if (model) line.push_back(text(padded(j.model, model) + " ") | dim);
   int rest = width - id - kind - model - 6;
   if (j.state == "running") {
-    line.push_back(bar(std::max(0.0, j.progress), std::clamp(rest / 2, 10, 30), stage.theme.accent));
+    line.push_back(bar(stage, j.progress, m.now, std::clamp(rest / 2, 10, 30), stage.theme.accent));
     if (j.eta_s >= 0) line.push_back(text(fmt::format("  {} to go", human(Duration(int64_t(j.eta_s) * 1000)))));
   } else {
     line.push_back(text(padded(j.state, 10)));
@@ -105,7 +99,7 @@ Element job_page(Model& m, Stage& stage, const JobRow& j, int whole_width, int h
   fact("kind", j.model.empty() ? j.kind : j.kind + " with " + j.model);
   auto mark = mark_of(stage.theme, j.state);
   rows.push_back(hbox({text(padded("state", 11)) | dim, text(mark.text + " " + j.state) | color(mark.color)}));
-  if (j.state == "running") rows.push_back(bar(std::max(0.0, j.progress), std::min(60, width), stage.theme.accent));
+  if (j.state == "running") rows.push_back(bar(stage, j.progress, m.now, std::min(60, width), stage.theme.accent));
   if (j.position > 0) fact("in line", fmt::format("{}", j.position));
   fact("submitted", j.submitted == Time{} ? "" : ago(m, j.submitted) + " ago");
   if (j.ended() && j.started != Time{}) fact("took", human(j.finished - j.started));
@@ -163,10 +157,7 @@ const std::vector<Action>& queue_actions() {
                                m.queue_paused ? "the queue goes on" : "the queue is paused; running jobs finish"));
        }},
       {"X", "clear", "forget all jobs that have ended; their pictures stay",
-       [](const Model& m) {
-         bool any = std::ranges::any_of(m.jobs, [](auto& j) { return j.ended(); });
-         return any ? "" : "no job has ended";
-       },
+       [](const Model& m) { return !m.jobs.empty() && m.jobs.back().ended() ? "" : "no job has ended"; },
        [](Model&, Effects& e) { e.asks.push_back(tell(wire::ClearJobs{}, "cleared")); }},
   };
   return all;
@@ -179,10 +170,10 @@ Element draw_queue(Model& m, Stage& stage, int width, int height) {
     m.job_log.open(job(m)->id, 0);
     return job_page(m, stage, *job(m), width, height);
   }
-  size_t running = 0, queued = 0;
-  for (auto& j : m.jobs) running += j.state == "running", queued += j.state == "queued";
-  auto extra = fmt::format("  {} running, {} waiting{}", running, queued, m.queue_paused ? ", PAUSED" : "");
-  return vbox({heading(m.job_list, m.jobs.size(), "jobs", extra),
+  auto waiting = line(m);
+  auto extra = fmt::format("  {} running, {} waiting{}", waiting.begin() - m.jobs.begin(), waiting.size(),
+                           m.queue_paused ? ", PAUSED" : "");
+  return vbox({heading(m.job_list, m.jobs.size(), "job", extra),
                rows_of(m, stage, m.job_list, width, height - 1,
                        [&](int i, int w) { return job_line(m, stage, m.jobs[size_t(i)], w); })});
 }
@@ -264,7 +255,7 @@ Element draw_models(Model& m, Stage& stage, int width, int height) {
                                    human_bytes(double(x.size_bytes)), used),
                        w));
   };
-  Elements rows{heading(m.model_list, m.models.size(), "models and LoRAs", ""),
+  Elements rows{heading(m.model_list, m.models.size(), "model", ""),
                 rows_of(m, stage, m.model_list, width, list_height, line), separator()};
   if (auto* x = model_row(m)) {
     rows.push_back(hbox({text("sha256  ") | dim, text(cut(x->sha256, width - 8))}));
@@ -344,7 +335,7 @@ Element draw_settings(Model& m, Stage& stage, int width, int height) {
   for (auto& problem : m.setting_problems)
     below.push_back(text(cut(one_line(problem), width)) | color(stage.theme.bad));
   int room = std::max(1, height - 5 - int(m.setting_problems.size()));
-  return vbox({heading(m.setting_list, m.settings.size(), "settings", ""),
+  return vbox({heading(m.setting_list, m.settings.size(), "setting", ""),
                rows_of(m, stage, m.setting_list, width, room, line), vbox(std::move(below))});
 }
 

@@ -35,6 +35,7 @@ void LogView::open(const std::string& of, uint32_t in_run) {
 
 void Model::say(std::string text, bool bad) {
   notice = one_line(text);
+  notice_at = now;
   notice_bad = bad;
 }
 
@@ -61,9 +62,7 @@ Ask tell(wire::Request request, std::string said) {
 
 // ---- keys -----------------------------------------------------------------------------------------------------------
 
-namespace {
-
-ListState* current_list(Model& m) {
+ListState* list_of(Model& m) {
   switch (m.tab) {
     case Tab::queue:
       return &m.job_list;
@@ -82,6 +81,8 @@ ListState* current_list(Model& m) {
   }
 }
 
+namespace {
+
 void choose_tab(Model& m, Tab tab) {
   if (tab == Tab::help && m.tab != Tab::help) m.help_from = m.tab, m.help_scroll = 0;
   m.tab = tab;
@@ -91,7 +92,7 @@ void choose_tab(Model& m, Tab tab) {
 
 // Moves the selection; false if the key does not.
 bool move(Model& m, const std::string& key) {
-  auto* list = current_list(m);
+  auto* list = list_of(m);
   if (m.tab == Tab::help) {
     int step = key == "j" || key == "down" || key == "wheel-down" ? 1
                : key == "k" || key == "up" || key == "wheel-up"   ? -1
@@ -131,12 +132,10 @@ bool move(Model& m, const std::string& key) {
 }
 
 void open_filter(Model& m) {
-  auto* list = current_list(m);
-  if (!list) return m.say("there is no list to filter here");
   Prompt p{.title = "Filter", .hint = "words that must occur; empty: all"};
-  p.field.set(list->filter);
+  p.field.set(list_of(m)->filter);
   p.changed = p.done = [](Model& model, Effects&, const std::string& text) {
-    if (auto* l = current_list(model)) l->filter = text, l->selected = 0;
+    if (auto* list = list_of(model)) list->filter = text, list->selected = 0;
     filter(model);
   };
   m.prompt = std::move(p);
@@ -229,7 +228,9 @@ const std::vector<Action>& global_actions() {
          choose_tab(m, there ? m.help_from : Tab::help);
          if (!there) m.help_scroll = -1;
        }},
-      {"/", "filter", "filter the list", {}, [](Model& m, Effects&) { open_filter(m); }},
+      {"/", "filter", "filter the list",
+       [](const Model& m) { return list_of(const_cast<Model&>(m)) ? "" : "there is no list to filter here"; },
+       [](Model& m, Effects&) { open_filter(m); }},
       {":", "commands", "find a command by its name", {}, [](Model& m, Effects&) { open_palette(m); }},
       {"q", "quit", "leave; what runs goes on", {}, [](Model&, Effects& e) { e.quit = true; }},
       {"ctrl-z", "stop", "back to the shell; fg returns", {}, [](Model&, Effects& e) { e.suspend = true; }},
@@ -264,6 +265,8 @@ const std::vector<Action>& actions(Tab tab) {
 
 Effects handle(Model& m, const Key& key) {
   Effects e;
+  constexpr Duration read_within{2000};  // what was said is gone with the next key, but not before it can be read
+  if (m.now - m.notice_at > read_within) m.notice.clear();
   if (key.name == "ctrl-c") return e.quit = true, e;
   if (key.name == "ctrl-z") return e.suspend = true, e;
   if (key.name == "ctrl-l") return e.repaint = true, e;
@@ -277,7 +280,7 @@ Effects handle(Model& m, const Key& key) {
   }
   if (key.name.size() == 1 && key.name[0] >= '1' && key.name[0] <= '9') return choose_tab(m, Tab(key.name[0] - '0')), e;
   for (auto& action : global_actions())
-    if (action.key == key.name) return action.act(m, e), e;
+    if (action.key == key.name) return act(m, action, e), e;
   if (key.name == "tab" || key.name == "shift-tab") {
     int step = key.name == "tab" ? 1 : tab_count - 1;
     return choose_tab(m, Tab((int(m.tab) - 1 + step) % tab_count + 1)), e;
@@ -294,7 +297,7 @@ Effects handle(Model& m, const Spot& spot) {
     m.prompt.reset();
     choose_tab(m, Tab(spot.index));
   } else if (spot.what == "row") {
-    if (auto* list = current_list(m)) {
+    if (auto* list = list_of(m)) {
       bool again = list->selected == spot.index;
       list->selected = spot.index;
       list->clamp();

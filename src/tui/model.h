@@ -13,6 +13,7 @@
 
 #include "base/time.h"
 #include "studio/comparison.h"
+#include "tui/glide.h"
 #include "tui/keys.h"
 #include "tui/view.h"
 #include "wire/messages.h"
@@ -59,11 +60,13 @@ struct ListState {
 
 struct JobRow {
   std::string id, kind, state, model, priority, note, doing, worker, image;
-  double progress = -1, eta_s = -1;
+  Glide progress;
+  double eta_s = -1;
   Time submitted{}, started{}, finished{};
   int tries = 0;
   int position = 0;  // in the line of those that wait, from 1
   bool ended() const { return state == "completed" || state == "failed" || state == "cancelled"; }
+  int rank() const { return state == "running" ? 0 : state == "queued" ? 1 : 2; }
 };
 struct PictureRow {
   std::string path, prompt, model;
@@ -142,7 +145,9 @@ struct Generation {
   std::string draft;  // what was typed before the history was looked at
   std::string job, state, image, error;
   std::string doing;  // what its worker says: "loading models"
-  double progress = -1, eta_s = -1;
+  Time since{};       // when it was asked for
+  Glide progress;
+  double eta_s = -1;
   uint64_t used_seed = 0;
 };
 struct GalleryScreen {
@@ -194,10 +199,11 @@ struct Model {
   std::string connection = "connecting";
   std::string project, version;
   std::string notice;
+  Time notice_at{};
   bool notice_bad = false;
 
   Generation generation;
-  std::vector<JobRow> jobs;
+  std::vector<JobRow> jobs;  // those that run, then the line of those that wait, then those that have ended
   ListState job_list;
   bool queue_paused = false, job_details = false;
   Due jobs_due;
@@ -242,6 +248,7 @@ struct Action {
 };
 const std::vector<Action>& actions(Tab tab);  // of the screen alone
 const std::vector<Action>& global_actions();
+ListState* list_of(Model& model);  // what a filter and the arrows are for on this screen; may be nothing
 
 Effects handle(Model& model, const Key& key);
 Effects handle(Model& model, const Spot& clicked);
@@ -259,6 +266,12 @@ PlanStatus parse_status(const Json& status);
 void take_status(PlanScreen& plan, PlanStatus status);
 void take_jobs(Model& model, std::vector<JobRow> jobs, bool paused);
 void take_pictures(Model& model, std::vector<PictureRow> pictures);
+void take_criteria(PlanScreen& plan, const Json& node);
+void take_models(Model& model, const Json& models);
+void take_comparisons(Model& model, const Json& comparisons);
+void take_settings(Model& model, const Json& settings, std::vector<std::string> problems);
+void take_inspection(Model& model, const Json& daemon, double latency_ms);
+void take_workers(MonitorScreen& monitor, const Json& workers);
 void filter(Model& model);                                                     // the rows of every list anew
 void take_picture(Model& model, const std::string& path, PicturePtr picture);  // nothing: it cannot be read
 // How the studio's jobs went lately.

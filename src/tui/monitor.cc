@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "tui/fields.h"
 #include "tui/screens.h"
 
 namespace sparky::tui {
@@ -21,19 +22,6 @@ double highest(const std::vector<double>& values, double least) {
   for (double v : values) top = std::max(top, v);
   return top;
 }
-
-double number(const Json& json, const char* field) {
-  if (!json.is_object() || !json.contains(field) || !json[field].is_number()) return 0;
-  return json[field].get<double>();
-}
-const Json& part(const Json& json, const char* field) {
-  static const Json none = Json::object();
-  return json.is_object() && json.contains(field) ? json[field] : none;
-}
-
-}  // namespace
-
-namespace {
 
 std::string share(double value) { return value < 0 ? "" : fmt::format("{:.0f} %", 100 * value); }
 
@@ -70,10 +58,10 @@ Elements facts(const Model& m, int width, int most) {
   auto& journal = part(mon.daemon, "journal");
   auto& executor = part(mon.daemon, "executor");
   fact("daemon",
-       fmt::format("process {:.0f}, up {}, {:.0f} requests", number(mon.daemon, "pid"),
-                   human(Duration(int64_t(number(mon.daemon, "uptime_s")) * 1000)), number(mon.daemon, "requests")));
-  fact("journal", fmt::format("{:.0f} commits, the slowest {:.0f} ms", number(journal, "commits"),
-                              number(journal, "commit_ms_max")));
+       fmt::format("process {:.0f}, up {}, {:.0f} requests", num(mon.daemon, "pid"),
+                   human(Duration(int64_t(num(mon.daemon, "uptime_s")) * 1000)), num(mon.daemon, "requests")));
+  fact("journal",
+       fmt::format("{:.0f} commits, the slowest {:.0f} ms", num(journal, "commits"), num(journal, "commit_ms_max")));
   bool well = executor.is_object() && executor.value("available", false);
   fact("warden", well ? "watches" : "away: " + (executor.is_object() ? executor.value("trouble", "") : ""));
   fact("jobs", work_text(m));

@@ -9,12 +9,6 @@
 namespace sparky::tui {
 namespace {
 
-Terminal terminal() {
-  Terminal t;
-  t.colors = Colors::truecolor;
-  return t;
-}
-
 Terminal with(Graphics graphics) {
   auto t = terminal();
   t.graphics = graphics;

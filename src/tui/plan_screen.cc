@@ -163,13 +163,28 @@ Element tree_line(const Model& m, const Stage& stage, const PlanRow& n, int widt
   }
   auto state = n.stage.empty() ? n.status : n.stage;
   if (n.progress >= 0 && n.status == "in_progress") state += fmt::format(" {:.0f} %", 100 * n.progress);
-  if (n.status == "in_progress" && n.started != Time{}) state += "  " + ago(m, n.started);
   int column = rest >= 56 ? 24 : 16;
+  if (auto since = "  " + ago(m, n.started); n.status == "in_progress" && width_of(state + since) < column)
+    state += since;
   line.push_back(text(padded(state, column)) | color(mark.color));
   std::string more = n.verdicts;
   if (!n.text.empty()) more += (more.empty() ? "" : "  ") + one_line(n.text);
   line.push_back(text(cut(more, std::max(0, rest - column))) | dim);
   return hbox(std::move(line));
+}
+
+// How the workstreams of an orchestrator stand: "3 completed, 1 running".
+std::string tally(const PlanScreen& p, const PlanRow& head) {
+  std::vector<std::pair<std::string, int>> counts;
+  for (auto* n = &head + 1; n != p.nodes.data() + p.nodes.size() && n->kind == PlanRow::workstream; ++n) {
+    auto& state = n->stage.empty() ? n->status : n->stage;
+    auto known = std::ranges::find(counts, state, &std::pair<std::string, int>::first);
+    if (known == counts.end()) known = counts.insert(known, {state, 0});
+    ++known->second;
+  }
+  std::string out;
+  for (auto& [state, count] : counts) out += fmt::format("{}{} {}", out.empty() ? "" : ", ", count, state);
+  return out;
 }
 
 Element detail(Model& m, Stage& stage, int width, int height) {
@@ -182,9 +197,11 @@ Element detail(Model& m, Stage& stage, int width, int height) {
       if (int(rows.size()) < height) rows.push_back(quiet ? text(part) | dim : text(part));
   };
   rows.push_back(text(cut(one_line(n->kind == PlanRow::orchestrator ? n->name : n->id + " " + n->name), width)) | bold);
-  if (p.view == PlanScreen::log) {
-    if (p.log_view.text.empty()) add("no log yet", true);
-    return vbox({std::move(rows[0]), tail_of(p.log_view.text, width, std::max(1, height - 1))});
+  if (p.view == PlanScreen::log && n->kind != PlanRow::orchestrator) {
+    auto& log = p.log_view;
+    if (log.text.empty()) add(log.path.empty() ? "no log yet" : "it has printed nothing", true);
+    if (!log.text.empty()) rows.push_back(tail_of(log.text, width, std::max(1, height - 1)));
+    return vbox(std::move(rows));
   }
   if (auto* d = decision(m)) {
     rows.push_back(text(cut(one_line(fmt::format("? {} {}", d->id, d->text)), width)) | color(stage.theme.warn));
@@ -203,6 +220,9 @@ Element detail(Model& m, Stage& stage, int width, int height) {
       if (!c.note.empty()) add("    " + c.note, true);
       if (!c.who.empty()) add("    by " + c.who, true);
     }
+  } else if (n->kind == PlanRow::orchestrator) {
+    add(tally(p, *n));
+    add("its workstreams: " + n->phase, true);
   } else {
     if (!n->verdicts.empty()) add(n->verdicts);
     if (!n->text.empty()) add(n->text);
@@ -213,10 +233,15 @@ Element detail(Model& m, Stage& stage, int width, int height) {
   return vbox(std::move(rows));
 }
 
+Element nothing_left(const PlanScreen& p) {
+  return text(p.only_person ? "nothing needs a person; n shows all" : "nothing matches; esc shows all") | dim;
+}
+
 // From the run's beginning to its end: what ran, what runs, what is expected.
 Element gantt(Model& m, Stage& stage, int width, int height) {
   auto& p = m.plan;
-  Time end = std::max(m.now, p.eta), begin = p.created;
+  bool ended = p.state == "completed" || p.state == "cancelled";
+  Time end = ended ? p.created : std::max(m.now, p.eta), begin = p.created;
   for (auto& n : p.nodes) end = std::max({end, n.finished, n.eta});
   if (begin == Time{} || end <= begin) begin = end - std::chrono::seconds(1);
   int room = std::clamp(width / 4, 10, 24), chart = std::max(8, width - room - 1);
@@ -226,7 +251,10 @@ Element gantt(Model& m, Stage& stage, int width, int height) {
   bool known = std::ranges::any_of(p.nodes, &PlanRow::critical);
   auto span = human(std::chrono::floor<std::chrono::seconds>(end - begin));
   auto legend = known ? "; * critical path: a delay there delays the run" : "";
-  Elements rows{text(padded(fmt::format("{} from {}{}", span, iso(begin), legend), width)) | dim};
+  Elements rows{
+      text(padded(fmt::format("{} from {}{}", span, iso(std::chrono::floor<std::chrono::seconds>(begin)), legend),
+                  width)) |
+      dim};
   auto window = window_of(int(p.list.rows.size()), p.list.selected, height - 1, p.list.first);
   p.list.first = window.first;
   for (int i = window.first; i < window.first + window.count; ++i) {
@@ -260,6 +288,7 @@ Element gantt(Model& m, Stage& stage, int width, int height) {
     rows.push_back(clickable(
         stage, hbox({std::move(label), text(before), text(ran) | color(mark.color), text(expected) | dim}), "row", i));
   }
+  if (window.count == 0) rows.push_back(nothing_left(p));
   return vbox(std::move(rows));
 }
 
@@ -287,9 +316,7 @@ Element draw_plan(Model& m, Stage& stage, int width, int height) {
     auto line = tree_line(m, stage, p.nodes[size_t(p.list.rows[size_t(i)])], tree_w) | size(WIDTH, EQUAL, tree_w);
     rows.push_back(clickable(stage, i == p.list.selected ? selected_row(line) : line, "row", i));
   }
-  if (rows.empty())
-    rows.push_back(text(p.only_person ? "nothing needs a person; n shows all" : "nothing matches; esc shows all") |
-                   dim);
+  if (rows.empty()) rows.push_back(nothing_left(p));
   auto tree = vbox(std::move(rows));
   if (beside)
     return vbox({std::move(top),

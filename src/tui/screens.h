@@ -48,7 +48,7 @@ std::string ago(const Model& model, Time time);  // "3m 20s", since then
 // Lines of text, the last ones if there are too many.
 Element tail_of(const std::string& text, int width, int height);
 Element empty_hint(const std::vector<std::string>& lines);
-// "3 of 30 jobs with "dragon"", and how to see all again where none is left.
-std::string count_of(const ListState& list, size_t all, const std::string& what);
+// "3 of 30 jobs with "dragon"", and how to see all again where none is left. `one`: what one of them is.
+std::string count_of(const ListState& list, size_t all, const std::string& one);
 
 }  // namespace sparky::tui

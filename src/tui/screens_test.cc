@@ -14,29 +14,6 @@
 namespace sparky::tui {
 namespace {
 
-Terminal terminal() {
-  Terminal t;
-  t.colors = Colors::truecolor;
-  return t;
-}
-
-std::string drawn(Model& m, Stage& stage) {
-  stage.begin();
-  ftxui::Screen screen(m.width, m.height);
-  ftxui::Render(screen, draw(m, stage));
-  return screen_text(screen);
-}
-std::string drawn(Model& m) {
-  Stage stage(terminal());
-  return drawn(m, stage);
-}
-
-void type(Model& m, std::string_view text) {
-  KeyReader reader;
-  for (auto& key : reader.feed(text)) handle(m, key);
-}
-Effects press(Model& m, const std::string& name) { return handle(m, Key{name, "", 0, 0}); }
-
 // Compares with snapshots/NAME.txt; SPARKY_SNAPSHOTS=write renews them, to be looked at.
 void snapshot(const std::string& name, const std::string& got) {
   auto file = std::filesystem::path(SPARKY_SOURCE_DIR) / "src/tui/snapshots" / (name + ".txt");
@@ -144,7 +121,6 @@ TEST(Studio, AKeyThatDoesNothingSaysWhy) {
   type(m, "z");
   EXPECT_NE(m.notice.find("does nothing here"), std::string::npos);
   m.tab = Tab::plan;
-  press(m, "down");
   type(m, "a");
   EXPECT_NE(m.notice.find("nothing waits for a decision at WS-01"), std::string::npos) << m.notice;
 }
@@ -402,7 +378,7 @@ TEST(Studio, TheBarOfASelectedRowIsAsInOthers) {
   int bars = 0, others = 0;
   for (int x = 0; x < 80; ++x) {
     auto& pixel = screen.PixelAt(x, 2);
-    bool bar = pixel.character == "█" || pixel.character == "░";
+    bool bar = pixel.character == "█" || pixel.character == "▍" || pixel.character == "░";
     EXPECT_EQ(pixel.inverted, !bar) << x << " " << pixel.character;
     (bar ? bars : others) += 1;
   }
@@ -428,6 +404,81 @@ TEST(Studio, AFilterThatLeavesNothingSaysHowToSeeAll) {
     EXPECT_EQ(drawn(m).find("; esc shows all"), std::string::npos);
     EXPECT_EQ(m.tab, tab);
   }
+}
+
+TEST(Studio, WhatWasSaidIsGoneWithALaterKey) {
+  auto m = example(80, 24);
+  m.generation.fields[Generation::prompt].set("");
+  press(m, "enter");
+  EXPECT_NE(drawn(m).find("say what to draw"), std::string::npos);
+  type(m, "a");
+  EXPECT_NE(drawn(m).find("say what to draw"), std::string::npos) << "there was no time to read it";
+  m.now += std::chrono::seconds(3);
+  type(m, " ");
+  EXPECT_EQ(drawn(m).find("say what to draw"), std::string::npos);
+}
+
+TEST(Studio, AFilterIsOfferedWhereThereIsAList) {
+  auto m = example(120, 24);
+  press(m, "esc");
+  for (int i = 1; i <= tab_count; ++i) {
+    m.tab = Tab(i);
+    EXPECT_EQ(drawn(m).find("/ filter") != std::string::npos, list_of(m) != nullptr) << name(m.tab);
+  }
+  m.tab = Tab::monitor;
+  type(m, "/");
+  EXPECT_NE(m.notice.find("there is no list to filter here"), std::string::npos);
+}
+
+TEST(Studio, OfManyWordsTheShortestIsSuggested) {
+  auto m = example(80, 24);
+  m.models[0].words = {"draconian", "dragon", "dragonhelm"};
+  auto& field = m.generation.fields[Generation::prompt];
+  field.set("");
+  type(m, "a red dra");
+  EXPECT_EQ(field.suggestion, "gon");
+  m.generation.history.push_back("a drawbridge");
+  type(m,
+       "\x7f"
+       "a");
+  EXPECT_EQ(field.suggestion, "wbridge") << "words of one's own go first";
+}
+
+TEST(Studio, AJobIsNamedByItsPrompt) {
+  auto m = example(80, 24);
+  auto effects = press(m, "enter");
+  EXPECT_TRUE(std::get<wire::Generate>(effects.asks[0].request).id.starts_with("a-red-dragon-"));
+}
+
+TEST(Studio, APlanBeginsAtItsFirstWorkstreamAndSaysHowAnOrchestratorStands) {
+  auto m = example(100, 30);
+  m.tab = Tab::plan;
+  EXPECT_EQ(m.plan.nodes[size_t(m.plan.list.current())].id, "WS-01");
+  press(m, "up");
+  EXPECT_NE(drawn(m).find("1 completed, 1 running, 1 deciding, 1 waiting"), std::string::npos) << drawn(m);
+  press(m, "down");
+  press(m, "f");
+  m.plan.log_view.open("WS-01", 3);
+  EXPECT_NE(drawn(m).find("no log yet"), std::string::npos);
+  m.plan.log_view.path = "logs/1.log";
+  EXPECT_NE(drawn(m).find("it has printed nothing"), std::string::npos);
+  m.plan.log_view.text = "hello\n";
+  EXPECT_NE(drawn(m).find("hello"), std::string::npos);
+}
+
+// The chart of a run that has ended does not shrink while time goes on.
+TEST(Studio, TheChartEndsWithTheRun) {
+  auto m = example(100, 30);
+  m.tab = Tab::plan;
+  press(m, "g");
+  for (auto& n : m.plan.nodes) n.finished = at("2025-11-12T14:25:00Z"), n.status = "complete", n.eta = {};
+  m.plan.state = "completed";
+  auto before = drawn(m);
+  m.now += std::chrono::hours(9);
+  EXPECT_EQ(drawn(m), before);
+  m.plan.only_person = true;
+  m.plan.list.rows.clear();
+  EXPECT_NE(drawn(m).find("nothing needs a person; n shows all"), std::string::npos);
 }
 
 TEST(Studio, KeysThatDoNothingSayWhy) {

@@ -99,4 +99,27 @@ inline Model example(int width, int height) {
   return m;
 }
 
+inline Terminal terminal() {
+  Terminal t;
+  t.colors = Colors::truecolor;
+  return t;
+}
+
+inline std::string drawn(Model& m, Stage& stage) {
+  stage.begin();
+  ftxui::Screen screen(m.width, m.height);
+  ftxui::Render(screen, draw(m, stage));
+  return screen_text(screen);
+}
+inline std::string drawn(Model& m) {
+  Stage stage(terminal());
+  return drawn(m, stage);
+}
+
+inline void type(Model& m, std::string_view text) {
+  KeyReader reader;
+  for (auto& key : reader.feed(text)) handle(m, key);
+}
+inline Effects press(Model& m, const std::string& name) { return handle(m, Key{name, "", 0, 0}); }
+
 }  // namespace sparky::tui

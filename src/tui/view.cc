@@ -27,6 +27,7 @@ void Stage::begin() {
   placements.clear();
   spots.clear();
   missing.clear();
+  moves.reset();
   constexpr size_t kept_max = 400;  // a gallery's pages, to go back to
   if (made_.size() > kept_max) std::erase_if(made_, [](auto& entry) { return !entry.second.used; });
   for (auto& [key, made] : made_) made.used = false;
@@ -131,12 +132,26 @@ std::string padded(const std::string& text, int width) {
 
 Element label(const std::string& value) { return text(one_line(value)); }
 
+namespace {
+
+// The blocks of a bar, which fill eighths of their cell: all, or those from one to eight eighths.
+constexpr const char* blocks[] = {"░", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"};
+int cells_of(int columns) { return std::max(1, columns - 6); }  // beside " 100 %"
+
+}  // namespace
+
 Element bar(double fraction, int columns, Color tint) {
   fraction = std::clamp(fraction, 0.0, 1.0);
-  int cells = std::max(1, columns - 6), full = int(std::lround(fraction * cells));
+  int cells = cells_of(columns), eighths = int(fraction * cells * 8 + 1e-6);
   std::string done, rest;
-  for (int i = 0; i < cells; ++i) (i < full ? done : rest) += i < full ? "█" : "░";
+  for (int i = 0; i < cells; ++i) (8 * i < eighths ? done : rest) += blocks[std::clamp(eighths - 8 * i, 0, 8)];
   return hbox({text(done) | color(tint), text(rest) | dim, text(fmt::format(" {:3.0f} %", fraction * 100))});
+}
+
+Element bar(Stage& stage, const Glide& progress, Time now, int columns, Color tint) {
+  if (auto next = progress.next(now, 8 * cells_of(columns)))
+    stage.moves = stage.moves ? std::min(*stage.moves, *next) : *next;
+  return bar(progress.at(now), columns, tint);
 }
 
 namespace {
@@ -172,9 +187,10 @@ class PictureNode : public Node {
   PicturePtr picture_;
 };
 
-class SpotNode : public Node {
+// Around one child, in whose box it is.
+class AroundNode : public Node {
  public:
-  SpotNode(Element child, std::shared_ptr<Spot> spot) : Node({std::move(child)}), spot_(std::move(spot)) {}
+  explicit AroundNode(Element child) : Node({std::move(child)}) {}
   void ComputeRequirement() override {
     Node::ComputeRequirement();
     requirement_ = children_[0]->requirement();
@@ -182,6 +198,14 @@ class SpotNode : public Node {
   void SetBox(Box box) override {
     Node::SetBox(box);
     children_[0]->SetBox(box);
+  }
+};
+
+class SpotNode : public AroundNode {
+ public:
+  SpotNode(Element child, std::shared_ptr<Spot> spot) : AroundNode(std::move(child)), spot_(std::move(spot)) {}
+  void SetBox(Box box) override {
+    AroundNode::SetBox(box);
     spot_->box = box;
   }
 
@@ -189,24 +213,16 @@ class SpotNode : public Node {
   std::shared_ptr<Spot> spot_;
 };
 
-class SelectedNode : public Node {
+class SelectedNode : public AroundNode {
  public:
-  explicit SelectedNode(Element child) : Node({std::move(child)}) {}
-  void ComputeRequirement() override {
-    Node::ComputeRequirement();
-    requirement_ = children_[0]->requirement();
-  }
-  void SetBox(Box box) override {
-    Node::SetBox(box);
-    children_[0]->SetBox(box);
-  }
+  using AroundNode::AroundNode;
   void Render(Screen& screen) override {
     Node::Render(screen);
     for (int y = box_.y_min; y <= box_.y_max; ++y)
       for (int x = box_.x_min; x <= box_.x_max; ++x) {
         if (!screen.stencil.Contain(x, y)) continue;
         auto& pixel = screen.PixelAt(x, y);
-        if (pixel.character != "█" && pixel.character != "░") pixel.inverted = true;
+        if (std::ranges::find(blocks, pixel.character) == std::end(blocks)) pixel.inverted = true;
       }
   }
 };

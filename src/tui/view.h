@@ -8,11 +8,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/time.h"
 #include "pixel/picture.h"
+#include "tui/glide.h"
 #include "tui/graphics.h"
 #include "tui/terminal.h"
 
@@ -75,6 +78,7 @@ class Stage {
   std::vector<std::shared_ptr<Spot>> spots;
   std::vector<std::string> missing;  // pictures that are shown and not known yet, by path
   PictureTime time;                  // without end, unless begin() is called on it
+  std::optional<Time> moves;         // when something that moves looks different; nothing: nothing does
 
   // A picture in cells, made once and kept while it is shown.
   struct Made {
@@ -98,8 +102,10 @@ std::vector<std::string> wrapped(const std::string& text, int width);  // lines 
 std::string one_line(const std::string& text);                         // without line breaks and tabs
 
 Element label(const std::string& text);  // from outside: made printable
-// A line of so many columns with a bar: "███░░░░ 42 %".
+// A line of so many columns with a bar: "███▍░░░ 48 %".
 Element bar(double fraction, int columns, ftxui::Color color);
+// One that moves: the stage is told when it has to be drawn again.
+Element bar(Stage& stage, const Glide& progress, Time now, int columns, ftxui::Color color);
 // The picture, as large as fits by a whole factor, in the middle of the space that it gets.
 Element picture_view(Stage& stage, const PicturePtr& picture);
 // Marks the element's box as a place to click.
