@@ -33,6 +33,11 @@ sim *ARGS: (configure "release")
     cmake --build --preset release -j {{jobs}} --target sparky-sim
     build/release/bin/sparky-sim {{ARGS}}
 
+# carry out agents' workstreams in real repositories, and stop them at random git commands: `./dev sim-agents --seeds 100`
+sim-agents *ARGS: (configure "release")
+    cmake --build --preset release -j {{jobs}} --target sparky-sim-agents
+    build/release/bin/sparky-sim-agents {{ARGS}}
+
 # kill Sparky and its warden at random moments of real runs: `./dev kill --rounds 300`
 kill *ARGS: build
     scripts/kill.py {{ARGS}}

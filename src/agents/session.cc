@@ -31,7 +31,8 @@ void print(std::string_view text) {
 // a mere second try.
 struct Allowed {
   std::vector<std::string> permissions;
-  std::string asked;  // "budget: 1 run", "sandbox", "permission: execute: …", "words"; empty: nothing
+  std::string asked;        // "budget: 1 run", "sandbox", "permission: execute: …", "words"; empty: nothing
+  bool turn_ended = false;  // the budget ended with the agent's turn or after it: what it did is looked at first
 };
 Allowed read_allowed(const Task& task) {
   Allowed out;
@@ -40,22 +41,26 @@ Allowed read_allowed(const Task& task) {
   if (!json || !json->is_object()) return out;
   out.asked = json->value("asked", "");
   out.permissions = json->value("permissions", std::vector<std::string>());
+  out.turn_ended = json->value("turn_ended", false);
   return out;
 }
 Status write_allowed(const Task& task, const Allowed& a) {
-  return write_file_atomic(task.home() / "allowed.json",
-                           json_text(Json{{"permissions", a.permissions}, {"asked", a.asked}}) + "\n");
+  return write_file_atomic(
+      task.home() / "allowed.json",
+      json_text(Json{{"permissions", a.permissions}, {"asked", a.asked}, {"turn_ended", a.turn_ended}}) + "\n");
 }
 
 // A person said "go on" to what was asked: it is allowed from now on.
 Result<Allowed> take_answer(const Task& task) {
   auto allowed = read_allowed(task);
+  constexpr std::string_view permission = "permission: ", budget = "budget: ";
+  allowed.turn_ended &= allowed.asked.starts_with(budget);
   if (!task.approved_by.empty()) {
-    constexpr std::string_view permission = "permission: ", budget = "budget: ";
     if (allowed.asked.starts_with(budget)) {
       auto times_scope = std::string_view(allowed.asked).substr(budget.size());
       auto space = times_scope.find(' ');
-      SPARKY_TRY(grant(task, std::string(times_scope.substr(space + 1)), std::atoi(times_scope.data())));
+      auto scope = std::string(times_scope.substr(space + 1));
+      if (scope != "attempt") SPARKY_TRY(grant(task, scope, std::atoi(times_scope.data())));
     }
     if (allowed.asked == "sandbox") SPARKY_TRY(allow_without_sandbox(task.project, task.approved_by));
     if (allowed.asked.starts_with(permission)) allowed.permissions.push_back(allowed.asked.substr(permission.size()));
@@ -84,8 +89,7 @@ class Session {
     if (!confined.sandboxed && profile_.sandbox == Sandbox::automatic && allowed_without_sandbox(task_.project).empty())
       return hold("sandbox", "agents would work in this project without a sandbox: " + confined.word, held_all);
     Monitor monitor(task_, profile_, budgets_of(task_.project, profile_), allowed_.permissions);
-    if (auto spent = agents::spent(task_, {}, budgets_of(task_.project, profile_)); spent.share >= 1)
-      return hold_budget(spent);
+    if (auto spent = used_up({})) return hold_budget(*spent);
     if (wants_advice(task_)) {
       SPARKY_ASSIGN(auto end, advice(monitor));
       SPARKY_TRY(write_usage(task_, monitor.usage()));
@@ -149,9 +153,14 @@ class Session {
     int conflicts = 0;
     // Work that came back has to change, or it has to say why not.
     auto head = [&] { return repository_->resolve("refs/heads/" + task_.branch()).value_or(""); };
-    auto returned = task_.number > 1 && repository_->resolve(task_.ref("candidate")) ? head() : std::string();
+    bool look_first = std::exchange(allowed_.turn_ended, false) && !task_.approved_by.empty();
+    auto returned = task_.number > 1 && !look_first && repository_->resolve(task_.ref("candidate")) ? head() : "";
+    auto turn = [&]() -> Result<Said> {
+      if (!std::exchange(look_first, false)) return agent.say(whole, follow_up);
+      return Said{.text = std::string(trim(read_file(task_.home() / "summary.md", 4u << 20).value_or("")))};
+    };
     for (int round = 0; round < rounds_max; ++round) {
-      auto said = agent.say(whole, follow_up);
+      auto said = turn();
       SPARKY_TRY(write_usage(task_, monitor.usage()));
       // Only a person can sign it in.
       if (!said && said.error().is(Errc::denied)) return hold("words", said.error().text());
@@ -160,6 +169,7 @@ class Session {
       if (!said->stopped.empty()) {
         if (!monitor.asked().empty())
           return hold("permission: " + monitor.asked(), fmt::format("{} wants to {}", profile_.name, monitor.asked()));
+        allowed_.turn_ended = said->ended;
         return monitor.held() ? hold_budget(monitor.spent()) : failed(said->stopped);
       }
       if (auto question = asks_for_person(said->text)) return hold("words", *question);
@@ -170,7 +180,13 @@ class Session {
       if (follow_up.empty()) {
         SPARKY_ASSIGN(auto conflict, make_candidate());
         if (!conflict) {
-          SPARKY_ASSIGN(follow_up, reviewers(monitor));
+          auto wanted = reviewers(monitor);
+          auto spent = used_up(monitor.usage());
+          if (!wanted && spent) {
+            allowed_.turn_ended = true;
+            return hold_budget(*spent);
+          }
+          SPARKY_ASSIGN(follow_up, std::move(wanted));
           if (follow_up.empty()) return done(monitor);
         } else if (++conflicts > profile_.conflicts) {
           return hold("words", fmt::format("{} could not resolve its conflicts with {} in {}", profile_.name,
@@ -220,6 +236,12 @@ class Session {
     return {*repository_, task_, profile, budgets_of(task_.project, profile_), commit};
   }
 
+  // The budget that is used up, if one is.
+  std::optional<Spent> used_up(const Usage& now) const {
+    auto spent = agents::spent(task_, now, budgets_of(task_.project, profile_));
+    return spent.share >= 1 ? std::optional(std::move(spent)) : std::nullopt;
+  }
+
   // All tries are used up: what its orchestrator's agent proposes. Nothing: go on, with its advice; else how it ends.
   Result<std::optional<int>> advice(Monitor& monitor) {
     if (auto before = kept_proposal(task_)) {
@@ -231,6 +253,8 @@ class Session {
     SPARKY_ASSIGN(auto profile, profiles.find(task_.advisor));
     if (auto why = cannot_start(profile)) return hold("words", why->text(), held_all);
     auto proposal = ask_for_proposal(asking(profile, target_.head), monitor);
+    if (!proposal)
+      if (auto spent = used_up(monitor.usage())) return hold_budget(*spent);
     if (!proposal) return failed(fmt::format("{} proposes nothing: {}", profile.name, proposal.error().text()));
     SPARKY_TRY(keep_proposal(task_, *proposal));
     if (std::ranges::find(profile.autonomy, proposal->kind) != profile.autonomy.end()) {

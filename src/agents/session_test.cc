@@ -78,6 +78,51 @@ TEST_F(Work, ABudgetOfTheRunHoldsAllWithOneQuestion) {
   EXPECT_EQ(read_grants(repo, 1), (std::map<std::string, int>{{"run", 1}})) << "one yes is one budget more";
 }
 
+constexpr auto costs_three = "; echo '{\"type\":\"result\",\"total_cost_usd\":3,\"usage\":{\"input_tokens\":9}}'";
+
+TEST_F(Work, WhatEndedWithItsBudgetIsLookedAtBeforeAnythingIsSpentAgain) {
+  agent("echo started >> " + (directory_->path() / "starts").string() + ";" + honest + costs_three,
+        "[agents.coder.limits]\nmoney = 2\n");
+  ASSERT_EQ(session(), 75);
+  task.attempt = "2-b";
+  task.approved_by = "ada";
+  EXPECT_EQ(session(), 0) << outcome();
+  EXPECT_EQ(read_file(directory_->path() / "starts").value_or(""), "started\n");
+}
+
+TEST_F(Work, AReviewThatEndsTheBudgetGoesOnWhereItWas) {
+  auto starts = directory_->path() / "starts";
+  agent("echo started >> " + starts.string() + "; " + honest + costs_three, "[agents.coder.limits]\nmoney = 4\n");
+  put(repo / "critic.sh", "cat > /dev/null; echo VERDICT: approve" + std::string(costs_three));
+  task.agents_toml +=
+      "[agents.critic]\ncommand = [\"sh\", \"" + (repo / "critic.sh").string() + "\"]\nsandbox = \"off\"\n";
+  task.workstream.agents.push_back("critic");
+  EXPECT_EQ(session(), 75) << outcome();
+  EXPECT_NE(outcome().find("WS-01 has used up its $4.00"), std::string::npos) << outcome();
+  put(repo / "critic.sh", "cat > /dev/null; echo VERDICT: approve");
+  task.attempt = "2-b";
+  task.approved_by = "ada";
+  EXPECT_EQ(session(), 0) << outcome();
+  EXPECT_EQ(read_file(starts).value_or(""), "started\n") << "the work is done, only its review was not";
+}
+
+TEST_F(Work, AnAttemptsBudgetIsNobodyElses) {
+  agent(std::string(honest) + costs_three, "[agents.coder.limits]\nattempt_money = 2\n");
+  EXPECT_EQ(session(), 75);
+  EXPECT_NE(outcome().find("this attempt of WS-01 has used up its $2.00"), std::string::npos) << outcome();
+  task.attempt = "2-b";
+  task.approved_by = "ada";
+  EXPECT_EQ(session(), 0) << outcome();
+  EXPECT_TRUE(read_grants(repo, 1).empty()) << "the next attempt has a budget of its own";
+}
+
+TEST_F(Work, AWorkstreamThatIsCalledRunIsNotTheRun) {
+  task.workstream.id = "run";
+  agent(std::string(honest) + costs_three, "[agents.coder.limits]\nmoney = 2\n");
+  EXPECT_EQ(session(), 75) << "not for all";
+  EXPECT_NE(outcome_of(repo, 1, "run", task.attempt).find(": run has used up its $2.00"), std::string::npos);
+}
+
 // A bubblewrap that fails, as where namespaces are forbidden, for as long as it lives.
 class WithoutSandbox {
  public:

@@ -62,7 +62,7 @@ class CommandAgent final : public Agent {
         monitor_.used(reader.total());
       }
       if (out.stopped = monitor_.look(); !out.stopped.empty()) {
-        child.signal(SIGTERM);
+        if (!reader.ended()) child.signal(SIGTERM);
         for (int i = 0; i < 50 && !child.exit_status(); ++i) ::poll(nullptr, 0, 100);
         child.signal(SIGKILL);
         break;
@@ -76,6 +76,7 @@ class CommandAgent final : public Agent {
     fs::remove(output, ec);
     monitor_.set_said(out.text);
     int code = child.exit_status().value_or(128 + SIGKILL);
+    out.ended = code == 0 && (out.stopped.empty() || reader.ended());
     if (out.stopped.empty()) out.stopped = monitor_.look();  // its budget is told with its last line
     if (out.stopped.empty() && code != 0)
       return fail(Errc::unavailable, fmt::format("{} ended with status {}", profile_.command[0], code));
@@ -111,7 +112,7 @@ class AcpAgent final : public Agent {
     auto& turn = *ended;
     if (turn.tokens >= 0) monitor_.used_by_session(turn.tokens, monitor_.session().money);
     SPARKY_TRY(remember());
-    Said out{monitor_.said(), turn.stopped};
+    Said out{monitor_.said(), turn.stopped, turn.stopped.empty() && turn.stop == "end_turn"};
     if (out.stopped.empty()) out.stopped = monitor_.look();
     if (out.stopped.empty() && !monitor_.asked().empty()) out.stopped = "a person has to allow " + monitor_.asked();
     if (out.stopped.empty() && turn.stop != "end_turn")

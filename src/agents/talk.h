@@ -73,7 +73,8 @@ class Monitor final : public AcpListener {
 
 struct Said {
   std::string text;     // what it said in this turn
-  std::string stopped;  // why it was stopped; empty: it ended by itself
+  std::string stopped;  // why it must not go on; empty: it may
+  bool ended = true;    // it had ended by itself before that
 };
 
 class Agent {

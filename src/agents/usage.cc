@@ -85,6 +85,7 @@ void UsageReader::take(std::string_view line) {
   auto json = parse_json(line);
   if (!json) return;
   auto type = text(part(*json, "type"));
+  ended_ |= type == "result" || type == "turn.completed";
   if (type == "result") {  // Claude Code: the sum of the whole session
     auto& usage = part(*json, "usage");
     total_ = {count(usage, "input_tokens") + count(usage, "output_tokens") +
@@ -212,9 +213,9 @@ Spent spent(const Task& task, const Usage& now, const Budgets& budgets) {
   Spent out;
   auto hold = [&](const std::string& scope, const Usage& used, int64_t retries, const Budget& budget) {
     double times = 1 + grants[scope];
-    auto who = scope == "run" || scope.starts_with("orchestrator ") ? "the " + scope
-               : scope == "attempt"                                 ? "this attempt of " + task.workstream.id
-                                                                    : scope;
+    auto who = scope == "attempt"                 ? "this attempt of " + task.workstream.id
+               : scope.starts_with("workstream ") ? task.workstream.id
+                                                  : "the " + scope;
     auto measure = [&](double amount, double limit, auto text) {
       if (limit <= 0) return;
       double share = amount / (limit * times);
@@ -232,7 +233,7 @@ Spent spent(const Task& task, const Usage& now, const Budgets& budgets) {
       out = {1, scope, fmt::format("{} has used up its {} retries", who, limit)};
   };
   hold("attempt", now, 0, budgets.attempt);
-  hold(task.workstream.id, workstream, 0, budgets.workstream);
+  hold("workstream " + task.workstream.id, workstream, 0, budgets.workstream);
   hold("orchestrator " + task.workstream.orchestrator, orchestrator, orchestrator_retries, budgets.orchestrator);
   hold("run", run, run_retries, budgets.run);
   return out;

@@ -28,13 +28,15 @@ struct Usage {
 class UsageReader {
  public:
   void feed(std::string_view bytes);
-  Usage total() const;            // of what has come so far
-  std::string last_text() const;  // what it said last: a result, a message, else the end of its output
+  Usage total() const;                   // of what has come so far
+  bool ended() const { return ended_; }  // it has told what its turn cost: it is about to end by itself
+  std::string last_text() const;         // what it said last: a result, a message, else the end of its output
 
  private:
   void take(std::string_view line);
   std::string line_, all_, said_;
   Usage total_;
+  bool ended_ = false;
 };
 Usage usage_of_gemini(const Json& document);
 
@@ -55,7 +57,7 @@ struct Budgets {
   Budget run, orchestrator, workstream, attempt;
 };
 Budgets budgets_of(const std::filesystem::path& project, const Profile& profile);
-// Whose budget: "run", "orchestrator game", "WS-05", "attempt".
+// Whose budget: "run", "orchestrator game", "workstream WS-05", "attempt".
 struct Spent {
   double share = 0;  // of the budget that is nearest to its end
   std::string scope;
@@ -67,7 +69,8 @@ Spent spent(const Task& task, const Usage& now, const Budgets& budgets);
 
 // Budgets that persons let go on, by scope, and how often: run-N/granted.json.
 std::map<std::string, int> read_grants(const std::filesystem::path& project, uint32_t run);
-// At least `times`: whoever asked for the same is answered by the same yes.
+// At least `times`: whoever asked for the same is answered by the same yes. An attempt's is never granted: the next
+// attempt has its own.
 Status grant(const Task& task, const std::string& scope, int times);
 
 }  // namespace sparky::agents
