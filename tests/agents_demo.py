@@ -38,7 +38,8 @@ SCRIPT = {
     # ends in mid-turn, with work that is not committed
     "WS-D": [[{"write": ["d.txt", "half"]}, {"crash": 9}], work("d")],
     "WS-E": [[{"wait_for": KILLED}, {"ask": "install a package", "kind": "execute"}, {"usage": [5000, 1.7]}] + work("e")],
-    "WS-F": [[{"wait_for": KILLED}, {"usage": [9000, 2.5]}] + work("f"), [{"usage": [1000, 0.25]}] + work("f")],
+    # spends more than it may, and is stopped before it has done anything
+    "WS-F": [[{"wait_for": KILLED}, {"usage": [9000, 2.5]}, {"hang": 60}] + work("f"), [{"usage": [1000, 0.25]}] + work("f")],
     # does the same again and again; then says it is done and has done nothing; then does it
     "WS-G": [[{"same": 40}, {"hang": 20}], [{"say": "All done!"}], work("g")],
     # makes its test pass by taking the test away

@@ -290,7 +290,8 @@ Status Repository::back_on_branch(const fs::path& path, const std::string& branc
 
 Status Repository::add_checkout(const fs::path& path, const std::string& commit) const {
   SPARKY_TRY(make_directories(path.parent_path()));
-  SPARKY_TRY(git(top_, {"worktree", "add", "--quiet", "--detach", path.string(), commit}));
+  // Twice: also where git still knows one, locked perhaps, that was killed while it was made or removed.
+  SPARKY_TRY(git(top_, {"worktree", "add", "--quiet", "--force", "--force", "--detach", path.string(), commit}));
   return fetch_submodules(path);
 }
 

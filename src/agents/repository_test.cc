@@ -232,6 +232,19 @@ TEST_F(RepositoryTest, SubmodulesAreThereAndWhatIsInThemIsNotLost) {
   EXPECT_TRUE(fs::exists(tree / "vendor/my lib/new.txt"));
 }
 
+// As when git is killed while it makes one, or removes it.
+TEST_F(RepositoryTest, ACheckoutThatGitStillKnowsIsMadeAnew) {
+  auto checkout = work / "check";
+  for (bool locked : {false, true}) {
+    ASSERT_TRUE(repo->add_checkout(checkout, "main"));
+    if (locked) git(repo->top(), {"worktree", "lock", "--reason", "initializing", checkout.string()});
+    fs::remove_all(checkout);
+    auto again = repo->add_checkout(checkout, "main");
+    ASSERT_TRUE(again) << again.error().text();
+    ASSERT_TRUE(repo->remove_checkout(checkout));
+  }
+}
+
 TEST_F(RepositoryTest, ChangesNameEveryFile) {
   ASSERT_TRUE(repo->add_worktree(tree, "ws/WS-05", "main"));
   commit(tree, "sp ace \xc3\xa9.txt", "1\n");

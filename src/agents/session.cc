@@ -59,8 +59,7 @@ Result<Allowed> take_answer(const Task& task) {
     if (allowed.asked.starts_with(budget)) {
       auto times_scope = std::string_view(allowed.asked).substr(budget.size());
       auto space = times_scope.find(' ');
-      auto scope = std::string(times_scope.substr(space + 1));
-      if (scope != "attempt") SPARKY_TRY(grant(task, scope, std::atoi(times_scope.data())));
+      SPARKY_TRY(grant(task, std::string(times_scope.substr(space + 1)), std::atoi(times_scope.data())));
     }
     if (allowed.asked == "sandbox") SPARKY_TRY(allow_without_sandbox(task.project, task.approved_by));
     if (allowed.asked.starts_with(permission)) allowed.permissions.push_back(allowed.asked.substr(permission.size()));

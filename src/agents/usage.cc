@@ -180,16 +180,25 @@ std::map<std::string, int> read_grants(const fs::path& project, uint32_t run) {
   return out;
 }
 
+void grant(std::map<std::string, int>& grants, const std::string& scope, int times) {
+  if (scope != "attempt") grants[scope] = std::max(grants[scope], times);
+}
+
 Status grant(const Task& task, const std::string& scope, int times) {
   auto file = grants_file(task.project, task.run);
   SPARKY_ASSIGN(auto lock, lock_file(file.string() + ".lock", true));
   auto grants = read_grants(task.project, task.run);
-  if (grants[scope] >= times) return {};
-  grants[scope] = times;
+  auto before = grants;
+  grant(grants, scope, times);
+  if (grants == before) return {};
   return write_file_atomic(file, json_text(Json(grants), 1) + "\n");
 }
 
 Spent spent(const Task& task, const Usage& now, const Budgets& budgets) {
+  return spent({read_ledgers(task.project, task.run), read_grants(task.project, task.run)}, task, now, budgets);
+}
+
+Spent spent(const Books& books, const Task& task, const Usage& now, const Budgets& budgets) {
   Usage workstream = now, orchestrator = now, run = now;
   int64_t orchestrator_retries = 0, run_retries = 0;
   bool mine = false;
@@ -197,7 +206,7 @@ Spent spent(const Task& task, const Usage& now, const Budgets& budgets) {
     run_retries += retries;
     if (whose == task.workstream.orchestrator) orchestrator_retries += retries;
   };
-  for (auto& ledger : read_ledgers(task.project, task.run)) {
+  for (auto& ledger : books.ledgers) {
     bool own = ledger.id == task.workstream.id;
     mine |= own;
     add_retries(own ? std::max<int64_t>(ledger.retries(), task.number - 1) : ledger.retries(), ledger.orchestrator);
@@ -209,10 +218,10 @@ Spent spent(const Task& task, const Usage& now, const Budgets& budgets) {
     }
   }
   if (!mine) add_retries(task.number - 1, task.workstream.orchestrator);
-  auto grants = read_grants(task.project, task.run);
   Spent out;
   auto hold = [&](const std::string& scope, const Usage& used, int64_t retries, const Budget& budget) {
-    double times = 1 + grants[scope];
+    auto granted = books.grants.find(scope);
+    double times = 1 + (granted == books.grants.end() ? 0 : granted->second);
     auto who = scope == "attempt"                 ? "this attempt of " + task.workstream.id
                : scope.starts_with("workstream ") ? task.workstream.id
                                                   : "the " + scope;

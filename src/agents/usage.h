@@ -64,13 +64,19 @@ struct Spent {
   std::string text;  // "WS-05 has used $1.71 of $2.00"
   bool for_all() const { return scope == "run" || scope.starts_with("orchestrator "); }
 };
+// What the agents of a run have used, and the budgets that persons let go on, by scope, and how often.
+struct Books {
+  std::vector<Ledger> ledgers;
+  std::map<std::string, int> grants;
+};
 // `now` is what this attempt has used so far. A budget that a person granted again is that much larger.
-Spent spent(const Task& task, const Usage& now, const Budgets& budgets);
+Spent spent(const Books& books, const Task& task, const Usage& now, const Budgets& budgets);
+Spent spent(const Task& task, const Usage& now, const Budgets& budgets);  // by the books as they are written down
 
-// Budgets that persons let go on, by scope, and how often: run-N/granted.json.
-std::map<std::string, int> read_grants(const std::filesystem::path& project, uint32_t run);
+std::map<std::string, int> read_grants(const std::filesystem::path& project, uint32_t run);  // run-N/granted.json
 // At least `times`: whoever asked for the same is answered by the same yes. An attempt's is never granted: the next
 // attempt has its own.
+void grant(std::map<std::string, int>& grants, const std::string& scope, int times);
 Status grant(const Task& task, const std::string& scope, int times);
 
 }  // namespace sparky::agents

@@ -142,6 +142,12 @@ TEST(Engine, WhatIsTheSameForAllIsAskedOnceAndAnsweredOnce) {
   ask("b", held_all_code, "the run has used up its $5.00");
   ask("c", held_code, "the run has used up its $5.00");  // its own question, whatever its words
   EXPECT_EQ(told, 2u) << "nobody is woken up twice for one question";
+  std::vector<std::string> said;
+  for (auto& event : b.journal)
+    if (std::holds_alternative<DecisionOpened>(event.body)) said.push_back(sentence(b.engine.state(), event));
+  ASSERT_EQ(said.size(), 3u);
+  EXPECT_NE(said[0].find("a needs decision D1: the run has used up its $5.00"), std::string::npos) << said[0];
+  EXPECT_EQ(said[1], "b waits for decision D1 too") << "nor is it said twice";
   auto shown = status(b.engine.state(), b.r(), b.now)["decisions"];
   ASSERT_EQ(shown.size(), 2u);
   EXPECT_EQ(shown[0]["also"], Json::array({"b"}));

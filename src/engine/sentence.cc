@@ -1,6 +1,7 @@
 // An event in one line, for the progress view, the log and the feed.
 #include <nlohmann/json.hpp>
 
+#include "engine/held.h"
 #include "engine/transitions.h"
 #include "engine/view.h"
 
@@ -88,6 +89,8 @@ class Sentence {
   std::string operator()(const DecisionOpened& e) const {
     auto it = s.decisions.find(e.decision);
     if (it == s.decisions.end()) return "";
+    if (auto asked = same_question(s, it->second)[0]; asked != e.decision)
+      return node(e.run, e.node) + " waits for decision D" + std::to_string(asked) + " too";
     return node(e.run, e.node) + " needs decision D" + std::to_string(e.decision) + ": " +
            describe(s, it->second).value("text", "");
   }

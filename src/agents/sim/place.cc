@@ -23,12 +23,17 @@ read -r at kind < @DIR@/fault
 [ "$at" -gt 0 ] || exec @GIT@ "$@"
 echo $((at - 1)) $kind > @DIR@/fault
 [ "$at" -eq 1 ] || exec @GIT@ "$@"
+case "$kind $*" in
+  *"worktree remove"*) ;;
+  half*) echo 1 half > @DIR@/fault; exec @GIT@ "$@";;
+esac
 echo "$kind $*" >> @DIR@/stopped
 unset SPARKY_STEP
 step=$PPID
 case $kind in
   push) sh @DIR@/push.sh > /dev/null; exec @GIT@ "$@";;
   after) @GIT@ "$@";;
+  half) for last; do :; done; rm -rf "$last";;
   refs) @GIT@ -c core.hooksPath=@DIR@/hooks "$@" 2> /dev/null;;
   files) @GIT@ -c filter.sim.smudge='kill -9 $PPID' "$@" 2> /dev/null;;
 esac

@@ -30,6 +30,7 @@ inline constexpr auto faults = std::to_array<std::string_view>({
     "after",   // it has done its work, and nobody heard of it
     "refs",    // git itself is killed while it holds the lock of a ref
     "files",   // … while it checks files out, with the lock of the index
+    "half",    // … in the next removal of a worktree: its files are gone, and git still knows it
     "push",    // somebody else commits to the target just before it
 });
 

@@ -3,7 +3,7 @@
 #include "plan/by_agent.h"
 
 #include "engine/held.h"
-#include "engine/sim/executor.h"
+#include "engine/sim/violation.h"
 #include "engine/transitions.h"
 
 namespace sparky::engine::sim {
@@ -68,7 +68,7 @@ void Checker::observe(const std::string& bytes) {
   if (auto* e = std::get_if<AttemptEnded>(&body)) ended(*e);
   if (auto* e = std::get_if<LeaseGranted>(&body)) leased(*e);
   if (auto* e = std::get_if<DecisionClosed>(&body); e && !e->withdrawn)
-    if (auto d = shadow_.decisions.find(e->decision); d != shadow_.decisions.end()) answered(d->second);
+    if (auto d = shadow_.decisions.find(e->decision); d != shadow_.decisions.end()) answered(d->second, e->answer);
   if (auto* e = std::get_if<DecisionClosed>(&body); e && !e->withdrawn)
     if (auto d = shadow_.decisions.find(e->decision); d != shadow_.decisions.end() && e->answer != Answer::reject) {
       if (d->second.kind == DecisionKind::acceptance) known_[key(d->second.run, d->second.node)].accepted = true;
@@ -85,9 +85,15 @@ void Checker::observe(const std::string& bytes) {
 }
 
 // A yes or a no to what held it up. Whoever asked the same of the whole run is answered with it.
-void Checker::answered(const Decision& d) {
+void Checker::answered(const Decision& d, Answer answer) {
   if (d.kind != DecisionKind::held) return;
   known_[key(d.run, d.node)].held = false;
+  auto said = shadow_.run(d.run)->notes.find(d.node);
+  auto note = said == shadow_.run(d.run)->notes.end() ? std::string() : said->second.note;
+  if (answer != Answer::reject && !answered_too_.contains(d.id) && note.starts_with(budget_note)) {
+    auto scope = note.substr(budget_note.size());
+    agents_.granted(d.run, scope.substr(0, scope.find(':')));
+  }
   for (auto id : same_question(shadow_, d))
     if (id != d.id) answered_too_.insert(id);
 }
@@ -152,10 +158,15 @@ void Checker::staged(const NodeStaged& e) {
   auto& known = known_[key(e.run, e.node)];
   // After these another run is rightly asked for. What failed is reset first, or goes on when a person waives the
   // criterion that it failed at.
-  if (e.stage == Stage::backoff || e.stage == Stage::cancelled || e.stage == Stage::skipped)
-    known.exited_well = false;
+  if (e.stage == Stage::backoff || e.stage == Stage::cancelled || e.stage == Stage::skipped) known.exited_well = false;
   if (e.stage != Stage::completed) return;
   if (known.held) violated(id + " is completed though nobody said that it may go on");
+  auto* workstream = run.workstream(e.node);
+  for (uint16_t i = 0; workstream && plan::done_by_agent(*run.plan, *workstream) && i < workstream->criteria.size();
+       ++i)
+    if (plan::merges(workstream->criteria[i]) && run.verdict(e.node, i).verdict == Verdict::verified &&
+        !agents_.merged(e.run, id))
+      violated(id + " is completed, and the target does not have its work");
   bool evidence = known.accepted;
   for (uint16_t i = 0; i < run.criteria_of(e.node).size(); ++i) {
     auto it = known.verdicts.find(i);
@@ -203,6 +214,7 @@ void Checker::check(const State& live) const {
   if (live.pool.queued() != shadow_.pool.queued() || live.timers.size() != shadow_.timers.size())
     violated("what is derived differs after a replay");
   if (!live.agenda.empty()) violated("a step was left undone");
+  agents_.check(live);
   for (auto id : answered_too_)
     if (live.decisions.contains(id)) violated("decision D" + std::to_string(id) + " is asked though it was answered");
   for (auto& [id, run] : live.runs) check_run(live, run);

@@ -7,11 +7,13 @@
 
 #include "engine/codec.h"
 #include "engine/engine.h"
+#include "engine/sim/agents.h"
 
 namespace sparky::engine::sim {
 
 class Checker {
  public:
+  explicit Checker(Agents& agents) : agents_(agents) {}
   // An event that has been committed, as its bytes. Throws Violation.
   void observe(const std::string& bytes);
   // After each input: the engine's state against the replayed one, and against what the rules ask. Throws Violation.
@@ -30,7 +32,7 @@ class Checker {
     std::map<uint16_t, std::pair<Verdict, bool>> verdicts;  // and whether a person said so
   };
 
-  void answered(const Decision& d);
+  void answered(const Decision& d, Answer answer);
   void judged(const CriterionJudged& e);
   void assigned(const AttemptAssigned& e);
   void ended(const AttemptEnded& e);
@@ -42,6 +44,7 @@ class Checker {
   bool limits_admit(const State& state, const Run& run, NodeId node, bool already_counted) const;
   Key key(RunId run, NodeId node) const;
 
+  Agents& agents_;
   State shadow_;
   std::map<Key, Known> known_;
   std::map<JobId, JobState> job_ends_;

@@ -16,12 +16,14 @@ void Executor::tell(Input input) {
   if (!healthy_ && random_.percent(5)) said_.push_back(input);
 }
 
-void Executor::start(AttemptId id) {
+void Executor::start(AttemptId id, std::optional<AgentTask> agent) {
   if (forgotten_.contains(id))
     throw Violation{"attempt " + std::to_string(id) + " is started again after its end was journalled"};
   if (auto it = ended_.find(id); it != ended_.end()) return tell(it->second);
   if (running_.contains(id)) return tell(ReportStarted{id});
-  if (!knows(id)) waiting_.push_back(id);
+  if (knows(id)) return;
+  waiting_.push_back(id);
+  if (agent) agent_tasks_[id] = std::move(*agent);
 }
 
 void Executor::end(AttemptId id, ReportEnded report) {
@@ -57,7 +59,14 @@ void Executor::advance(Time now) {
   std::vector<AttemptId> due;
   for (auto& [id, r] : running_)
     if (!r.stuck && r.end <= now) due.push_back(id);
-  for (auto id : due) end(id, ReportEnded(running_.at(id).report));
+  for (auto id : due) {
+    std::optional<ReportEnded> report = running_.at(id).report;
+    if (agents_.has(id)) report = agents_.turn(id, *report);
+    if (report)
+      end(id, *report);
+    else  // an agent's next turn
+      running_.at(id).end = now + Duration(1 + random_.below(60'000));
+  }
   while (running_.size() < slots_ && !waiting_.empty()) {
     AttemptId id = waiting_.front();
     waiting_.pop_front();
@@ -68,7 +77,7 @@ void Executor::advance(Time now) {
       if (dice < 20) r.report.code = 1;
       // These mean something only of an agent's attempt.
       if (dice < 4) r.report.code = held_code;
-      if (dice < 2) r.report.code = held_all_code, r.report.note = "the run has used up its budget";
+      if (dice < 2) r.report.code = held_all_code, r.report.note = "there is no sandbox";
       if (dice >= 20 && dice < 25) r.report.outcome = Outcome::signalled, r.report.code = 9;
       if (dice >= 25 && dice < 28) r.report.outcome = Outcome::timed_out;
       if (dice >= 28 && dice < 30) r.report.outcome = Outcome::spawn_failed, r.end = now;
@@ -76,6 +85,7 @@ void Executor::advance(Time now) {
       if (dice >= 33 && dice < 37) r.end = now + Duration(random_.below(400'000'000));
     }
     running_[id] = r;
+    if (auto agent = agent_tasks_.find(id); agent != agent_tasks_.end()) agents_.start(agent->second);
     tell(ReportStarted{id});
   }
 }
@@ -84,6 +94,7 @@ void Executor::die(Time now) {
   (void)now;
   while (!running_.empty()) {
     AttemptId id = running_.begin()->first;
+    agents_.stopped(id);
     end(id, {.attempt = id, .outcome = Outcome::lost});
   }
   for (auto id : std::exchange(waiting_, {})) {

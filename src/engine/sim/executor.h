@@ -9,19 +9,16 @@
 
 #include "base/random.h"
 #include "engine/input.h"
+#include "engine/sim/agents.h"
+#include "engine/sim/violation.h"
 
 namespace sparky::engine::sim {
 
-// An invariant that does not hold: thrown by whoever sees it, printed with the seed.
-struct Violation {
-  std::string what;
-};
-
 class Executor {
  public:
-  explicit Executor(Random& random) : random_(random) {}
+  Executor(Random& random, Agents& agents) : random_(random), agents_(agents) {}
 
-  void start(AttemptId id);  // idempotent
+  void start(AttemptId id, std::optional<AgentTask> agent = {});  // idempotent
   void cancel(AttemptId id, Time now);
   void recall(AttemptId id);
   void forget(AttemptId id);
@@ -45,6 +42,8 @@ class Executor {
   void tell(Input input);
 
   Random& random_;
+  Agents& agents_;
+  std::map<AttemptId, AgentTask> agent_tasks_;
   uint32_t slots_ = 1;
   bool healthy_ = false;
   std::deque<AttemptId> waiting_;

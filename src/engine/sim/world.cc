@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/sim/plans.h"
+#include "plan/by_agent.h"
 
 namespace sparky::engine::sim {
 
@@ -124,11 +125,27 @@ void World::perform(const std::vector<Effect>& effects) {
   executor_.advance(now_);
 }
 
+// What the conductor would write down for it, as far as it matters here.
+std::optional<AgentTask> World::agent_task(const Attempt& a) const {
+  auto* run = engine_->state().run(a.run);
+  auto* workstream = run && a.node != no_node ? run->workstream(a.node) : nullptr;
+  if (!workstream || !plan::done_by_agent(*run->plan, *workstream)) return {};
+  AgentTask out{.id = a.id, .run = a.run, .check = a.work == Work::check};
+  out.task.workstream.id = workstream->id;
+  out.task.workstream.orchestrator = workstream->orchestrator;
+  out.task.attempt = std::to_string(a.id);
+  out.task.number = a.number;
+  out.merge = out.check && plan::merges(run->criteria_of(a.node)[a.criterion]);
+  auto said = run->notes.find(a.node);
+  out.approved = said != run->notes.end() && !said->second.who.empty();
+  return out;
+}
+
 void World::start(AttemptId id) {
   auto* a = engine_->state().attempt(id);
   if (!a) return;  // it ended within the same batch
   ++summary_.attempts;
-  if (a->work != Work::job) return executor_.start(id);
+  if (a->work != Work::job) return executor_.start(id, agent_task(*a));
   auto worker = engine_->state().workers.find(a->worker);
   for (auto& w : workers_) {
     if (!w.here || worker == engine_->state().workers.end() || w.spec.name != worker->second.spec.name) continue;

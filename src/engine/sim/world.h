@@ -18,7 +18,7 @@ struct Summary {
 
 class World {
  public:
-  explicit World(uint64_t seed) : random_{seed}, executor_(random_) {}
+  explicit World(uint64_t seed) : random_{seed}, agents_(random_), executor_(random_, agents_) {}
   // Throws Violation.
   Summary play();
 
@@ -30,6 +30,7 @@ class World {
   bool commit(const std::vector<Event>& events);
   void perform(const std::vector<Effect>& effects);
   void start(AttemptId id);
+  std::optional<AgentTask> agent_task(const Attempt& a) const;
   void crash();
   void restart();
   void reconcile();
@@ -53,6 +54,7 @@ class World {
   };
 
   Random random_;
+  Agents agents_;
   Executor executor_;
   Time now_{Duration{1'700'000'000'000}};
   Duration clock_error_{0};  // the clock that the process reads jumps
@@ -61,7 +63,7 @@ class World {
   std::vector<std::string> disk_;
   std::vector<Input> inbox_;
   std::vector<FakeWorker> workers_;
-  Checker checker_;
+  Checker checker_{agents_};
   Summary summary_;
 };
 
