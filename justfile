@@ -111,7 +111,7 @@ bench-daemon *ARGS: build
 
 # === Documentation ===
 
-# screenshots of the terminal studio on the project DIR, into docs/images
+# screenshots of the terminal studio on the project DIR, into docs/images; `--prepare` makes the project
 screenshots DIR *ARGS: build
     scripts/screenshots.py --sparky build/release/bin/sparky --project {{DIR}} --out docs/images {{ARGS}}
 

@@ -3,8 +3,12 @@
 colours, and writes it as SVG.
 
     scripts/screenshots.py --sparky build/release/bin/sparky --project DIR --out docs/images
+
+With --prepare the project is made first: a plan with a decision to take, and pictures that the model draws. Names of
+this machine are seen in the pictures: give a DIR such as /home/ada/dungeon, and SPARKY_MODELS=/home/ada/models.
 """
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -95,17 +99,83 @@ def svg(captured, columns, rows):
     return "\n".join(out + ["</svg>"]) + "\n"
 
 
+PLAN = """[plan]
+name = "Dungeon sprites"
+[[orchestrator]]
+id = "art"
+name = "Art"
+[[orchestrator]]
+id = "game"
+name = "Game"
+""" + "".join(f"""[[workstream]]
+id = "{name}"
+name = "{title}"
+orchestrator = "{owner}"
+run = "{run}"
+{more}
+[[workstream.criteria]]
+text = "{text}"
+{how}
+""" for name, title, owner, run, more, text, how in (
+    ("WS-01", "Palette", "art", "echo sixteen colours", "", "Sixteen colours", 'check = "true"'),
+    ("WS-02", "Monsters", "art", "sleep 2; echo six monsters drawn", 'depends_on = ["WS-01"]', "Six monsters", 'check = "true"'),
+    ("WS-03", "Items", "art", "sleep 1; echo six potions drawn", 'depends_on = ["WS-01"]',
+     "The potions can be told apart", "manual = true"),
+    ("WS-04", "Sprite sheet", "game", "true", 'depends_on = ["WS-02", "WS-03", "gate-1"]', "All on one sheet",
+     'check = "true"'))) + """[[gate]]
+id = "gate-1"
+name = "Art complete"
+after = ["art"]
+[[gate.criteria]]
+text = "Nothing is missing"
+check = "true"
+"""
+PROMPTS = ["a red dragon", "a giant spider", "a treasure chest", "a purple robe", "a silver sword", "a blue potion",
+           "a gold ring", "a green snake", "a stone wall", "a skeleton", "a fire spell", "a wooden shield", "a red potion",
+           "a knight with a long sword", "a dark cloud"]
+
+
+def prepare(sparky, project):
+    """A project in the middle of its work; returns the process of its daemon."""
+    project.mkdir(parents=True)
+    (project / "plan.toml").write_text(PLAN)
+    daemon = subprocess.Popen([sparky, "--project", project, "serve", "--req", "none", "--pub", "none", "--events", "none",
+                               "--http", "none"], stderr=subprocess.DEVNULL)
+    while not (project / ".sparky/sock").exists():
+        time.sleep(0.1)
+    subprocess.run([sparky, "--project", project, "run", project / "plan.toml", "--detach"], check=True,
+                   capture_output=True)
+    for prompt in PROMPTS:
+        submit(sparky, project, prompt)
+    while '"queued"' in (jobs := subprocess.run([sparky, "--json", "--project", project, "jobs"], check=True,
+                                                capture_output=True, text=True).stdout) or '"running"' in jobs:
+        time.sleep(1)
+    return daemon
+
+
+def submit(sparky, project, prompt, steps=20):
+    model = "sprite-32"
+    name = f"{prompt.replace(' ', '-')}-{steps}"
+    subprocess.run([sparky, "--project", project, "job", "submit", "--kind", "generate", "--model", model, "--id", name,
+                    "--request", json.dumps({"prompt": prompt, "model": model, "steps": steps})],
+                   check=True, capture_output=True)
+
+
 def main():
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sparky", required=True)
     parser.add_argument("--project", required=True)
     parser.add_argument("--out", required=True)
+    parser.add_argument("--prepare", action="store_true", help="make the project first")
+    parser.add_argument("--only", nargs="*", default=SCREENS, help="screens of which a picture is taken")
     parser.add_argument("--prompt", default="a red dragon")
     parser.add_argument("--keys", action="append", default=[], help="SCREEN=KEYS: pressed before its picture is taken")
     parser.add_argument("--size", default="100x30")
     args = parser.parse_args()
     columns, rows = map(int, args.size.split("x"))
     extra = dict(k.split("=", 1) for k in args.keys)
+    sparky, project = str(Path(args.sparky).resolve()), Path(args.project).resolve()
+    daemon = prepare(sparky, project) if args.prepare else None
     with tempfile.TemporaryDirectory() as directory:
         env = dict(os.environ, TERM="tmux-256color", COLORTERM="truecolor", LANG="C.UTF-8", SPARKY_GRAPHICS="symbols")
         env.pop("TMUX", None)
@@ -113,7 +183,7 @@ def main():
         def tmux(*words):
             return subprocess.run(["tmux", "-S", f"{directory}/tmux", *words], env=env, check=True,
                                   capture_output=True, text=True).stdout
-        command = f"{Path(args.sparky).resolve()} --project {Path(args.project).resolve()} tui"
+        command = f"{sparky} --project {project} tui"
         tmux("-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(rows), command)
         tmux("set-option", "-g", "status", "off")
         try:
@@ -126,14 +196,22 @@ def main():
                     time.sleep(0.5)
                 if number > 1:
                     tmux("send-keys", "-t", "0", str(number))
+                if daemon and screen == "queue":
+                    for prompt in ("a horned demon", "a frost giant", "a crystal ball", "a magic staff"):
+                        submit(sparky, project, prompt, 60)
                 for key in extra.get(screen, "").split():
                     time.sleep(0.5)
                     tmux("send-keys", "-t", "0", *([] if len(key) > 1 else ["-l"]), key)
                 time.sleep(8 if screen in ("monitor", "generation") else 2)
+                if screen not in args.only:
+                    continue
                 captured = tmux("capture-pane", "-p", "-e", "-N", "-t", "0")
                 Path(args.out, f"tui-{screen}.svg").write_text(svg(captured, columns, rows))
         finally:
             subprocess.run(["tmux", "-S", f"{directory}/tmux", "kill-server"], env=env, capture_output=True)
+            if daemon:
+                daemon.terminate()
+                daemon.wait()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -86,6 +87,26 @@ def draws(t, project):
     t.expect("no picture is being drawn")
     t.press("s")
     t.expect("at 32x32 each pixel is a cell of its grid already")
+
+
+def snaps(t, project):
+    """A large picture is drawn, snapped, and what came of it shown."""
+    t.press("Tab")
+    field(t, 4, "1024")
+    t.press("Enter")
+    t.expect("completed", within=60)
+    before = set((project / "outputs").rglob("*.png"))
+    t.press("Escape")
+    t.expect("l lock seed")
+    t.press("s")
+    t.expect("snap: completed", "completed", within=60)
+    made = set((project / "outputs").rglob("*.png")) - before
+    assert len(made) == 1, made
+    size = struct.unpack(">II", made.pop().read_bytes()[16:24])
+    assert size == (32, 32), f"of the 1024 pixels a side 32 cells are left, not {size}"
+    t.press("Tab")
+    field(t, 4, "")
+    t.press("Escape")
 
 
 def cancels(t):
@@ -192,18 +213,38 @@ def queues(t, project):
     t.press("Escape")
 
 
-def holds(t, project):
+def holds(t, project, models):
     t.press("5")
     t.expect("sprite-32", "sprite-two", "loaded  local-sprite")
     t.press("Home", "u")
-    t.expect("unload sprite-32: completed", gone=["loaded  local-sprite"])
+    t.expect("unload sprite-32 by local-sprite: completed", gone=["loaded  local-sprite"])
     t.press("u")
     t.expect("it is not loaded")
     t.press("l")
     t.expect("load sprite-32: completed", "loaded  local-sprite")
     t.press("l")
     t.expect("it is loaded by local-sprite")
-    assert "sprite-32" not in ask(project, "models", "unload", "sprite-32")["loaded"]
+    # A second worker: what is unloaded is so in both; the command can name one.
+    worker = subprocess.Popen([SPARKY, "--project", str(project), "worker", "--kind", "generate", "--name", "second"],
+                              env=dict(os.environ, SPARKY_MODELS=str(models)), stderr=subprocess.DEVNULL)
+    try:
+        until(lambda: any(w["name"] == "second" for w in ask(project, "workers")))
+        assert ask(project, "models", "load", "sprite-32", "--worker", "second")["workers"][0]["name"] == "second"
+        t.expect("loaded  local-sprite, second")
+        t.press("u")
+        t.expect("unload sprite-32 by", "completed", gone=["loaded  local-sprite", "loaded  second"])
+        ask(project, "models", "load", "sprite-32", "--worker", "second")
+        ask(project, "models", "load", "sprite-32", "--worker", "local-sprite")
+        let_go = ask(project, "models", "unload", "sprite-32")["workers"]
+        assert {w["name"] for w in let_go} == {"local-sprite", "second"}, let_go
+        assert all("sprite-32" not in w["loaded"] for w in let_go), let_go
+        assert ask(project, "models", "unload", "sprite-32")["workers"] == []
+        refused = subprocess.run([SPARKY, "--project", str(project), "models", "unload", "sprite-32", "--worker", "third"],
+                                 capture_output=True, text=True)
+        assert refused.returncode != 0 and "there is no worker 'third'" in refused.stderr, refused
+    finally:
+        worker.terminate()
+        worker.wait()
     t.expect("sha256", gone=["loaded  local-sprite"])
     t.press("Down")
     t.expect("sprite-two")
@@ -240,11 +281,12 @@ def main():
     terminal = Terminal(directory, 110, 30, {"SPARKY_MODELS": str(models), **gpu})
     try:
         draws(terminal, project)
+        snaps(terminal, project)
         cancels(terminal)
         deploys(terminal, project)
         compares(terminal, project)
         queues(terminal, project)
-        holds(terminal, project)
+        holds(terminal, project, models)
         watches(terminal)
         finds_again(terminal)
         daemon = holder(project)

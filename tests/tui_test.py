@@ -311,6 +311,7 @@ def strange_text(t, project):
 def newcomer(t, project):
     """No daemon and no plan: what cannot be done says what to do, and an example plan is watched to its end."""
     project.mkdir()
+    (project / ".gitignore").write_text("mine\n")  # stays, and is no hindrance
     # Its ports may be another daemon's.
     (project / "sparky.toml").write_text('[serve]\nreq = "none"\npub = "none"\nevents = "none"\nhttp = "none"\n')
     t.type(f"clear; cd {project}; {SPARKY}\n")
@@ -336,6 +337,7 @@ def newcomer(t, project):
         t.expect("100 %", "nothing needs a person; n shows all")
         t.press("n")
         t.expect("Collect words", "1 verified")
+        assert (project / ".gitignore").read_text() == "mine\n"
         t.press("R")
         t.expect("only enter: the one here")
         t.press("Escape", "Escape")

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
@@ -167,19 +168,47 @@ int list_models(const Context& context) {
   return done;
 }
 
-// Into a worker's memory, or out of it: a job, which this waits for.
-int hold_model(const Context& context, const std::string& kind, const std::string& model) {
+// The workers that hold the model in memory. One that does not say what it holds: the model of its last job.
+Result<std::vector<std::string>> holders(wire::Client& client, const std::string& model) {
+  SPARKY_ASSIGN(auto connected, client.ask<wire::WorkerList>(wire::ListWorkers{}));
+  std::vector<std::string> out;
+  for (auto& worker : *connected.workers) {
+    auto held = worker.value("loaded", Json::array());
+    bool holds = std::ranges::find(held, Json(model)) != held.end() ||
+                 (!worker.contains("loaded") && worker.value("loaded_model", "") == model);
+    if (holds) out.push_back(worker.value("name", ""));
+  }
+  return out;
+}
+
+// Into a worker's memory, or out of that of all that hold it: jobs, which this waits for.
+int hold_model(const Context& context, const std::string& kind, const std::string& model, const std::string& worker) {
   auto client = connect(context);
   if (!client) return report(client.error());
-  auto id = submit_job(*client, {.kind = kind, .model = model});
-  if (!id) return report(id.error());
-  auto job = await_job(*client, *id, ::isatty(STDERR_FILENO) && !context.json, [] { return false; });
-  if (!job) return report(job.error());
-  if (context.json)
-    fmt::print("{}\n", json_text(job->value("result", Json::object())));
-  else
-    fmt::print("{} is {} by {}\n", model, kind == "load" ? "held in memory" : "let go of",
-               printable(job->value("worker", "the worker")));
+  std::vector<std::string> workers{worker};  // an empty name: whichever
+  if (kind == "unload" && worker.empty()) {
+    auto found = holders(*client, model);
+    if (!found) return report(found.error());
+    workers = std::move(*found);
+  }
+  std::vector<std::string> jobs;
+  for (auto& name : workers) {
+    auto id = submit_job(*client, {.kind = kind, .model = model, .worker = name});
+    if (!id) return report(id.error());
+    jobs.push_back(std::move(*id));
+  }
+  Json ends = Json::array();
+  for (auto& id : jobs) {
+    auto job = await_job(*client, id, ::isatty(STDERR_FILENO) && !context.json, [] { return false; });
+    if (!job) return report(job.error());
+    auto loaded = job->value("result", Json::object()).value("loaded", Json::array());
+    ends.push_back({{"name", job->value("worker", "")}, {"loaded", std::move(loaded)}});
+    if (!context.json)
+      fmt::print("{} is {} by {}\n", model, kind == "load" ? "held in memory" : "let go of",
+                 printable(job->value("worker", "the worker")));
+  }
+  if (context.json) fmt::print("{}\n", json_text(Json{{"model", model}, {"workers", std::move(ends)}}));
+  if (!context.json && jobs.empty()) fmt::print("no worker holds {}\n", printable(model));
   return done;
 }
 
@@ -194,14 +223,16 @@ void add_gallery_commands(CLI::App& app, Context& context) {
     if (models->get_subcommands().empty()) context.exit = list_models(context);
   });
   auto hold = [&](const char* kind, const char* help) {
-    auto name = std::make_shared<std::string>();
+    auto name = std::make_shared<std::string>(), worker = std::make_shared<std::string>();
     auto* sub = models->add_subcommand(kind, help);
     sub->add_option("MODEL", *name, "its name, as `sparky models` lists it")->required();
-    sub->callback([&context, name, kind] { context.exit = hold_model(context, kind, *name); });
+    sub->add_option("--worker", *worker, "only this one, by the name that `sparky workers` gives")->type_name("NAME");
+    sub->callback([&context, name, worker, kind] { context.exit = hold_model(context, kind, *name, *worker); });
   };
   hold("load", "Load a model into a worker's memory, so that the next picture does not wait for it");
   hold("unload",
-       "Free the memory that a model takes in a worker; a worker without jobs frees it after serve.worker_idle");
+       "Free the memory that a model takes in every worker that holds it; a worker without jobs frees it after "
+       "serve.worker_idle");
 }
 
 }  // namespace sparky::cli

@@ -14,7 +14,7 @@ namespace sparky::cli {
 namespace {
 
 struct QueueOptions {
-  std::string id, state, command, kind = "exec", model, priority = "normal", request, timeout;
+  std::string id, state, command, kind = "exec", model, priority = "normal", request, timeout, worker;
   std::vector<std::string> ids, after;
   uint32_t retries = 0;
   std::string before;
@@ -122,6 +122,7 @@ int submit(const Context& context, const QueueOptions& o) {
   job.request = wire::document(std::move(request));
   job.after = o.after;
   job.retries = o.retries;
+  job.worker = o.worker;
   if (!o.timeout.empty()) {
     auto timeout = parse_duration(o.timeout);
     if (!timeout) return report(timeout.error());
@@ -143,6 +144,8 @@ void add_job(CLI::App& app, Context& context, const std::shared_ptr<QueueOptions
   sub->add_option("--after", o->after, "jobs that must complete first");
   sub->add_option("--retries", o->retries, "further attempts after a failure")->capture_default_str();
   sub->add_option("--timeout", o->timeout, "of one attempt, e.g. 10m")->type_name("DURATION");
+  sub->add_option("--worker", o->worker, "the only one that may do it, by the name that `sparky workers` gives")
+      ->type_name("NAME");
   sub->footer("Example:\n  sparky job submit --kind exec --priority high 'make -C game sprites'");
   sub->callback([&context, o] { context.exit = submit(context, *o); });
   auto* show = job->add_subcommand("show", "All that is known of a job");

@@ -59,6 +59,18 @@ class Starter {
   Status started_;
 };
 
+// The plan to watch, into a project that may have files of its own.
+Status write_tour(const std::filesystem::path& project) {
+  auto there = [&](const plan::TemplateFile& file) { return std::filesystem::exists(project / file.path); };
+  auto tour = *std::ranges::find(plan::templates(), "tour", &plan::Template::name);
+  std::vector<plan::TemplateFile> files(tour.files.begin(), tour.files.end());
+  if (there(*std::ranges::find(files, "plan.toml", &plan::TemplateFile::path)))
+    return fail(Errc::exists, "there is a plan.toml here already", "R, then enter, runs it");
+  std::erase_if(files, there);
+  tour.files = files;
+  return plan::write_template(tour, project);
+}
+
 }  // namespace
 
 int open_studio(const Context& context, const std::string& address) {
@@ -67,9 +79,7 @@ int open_studio(const Context& context, const std::string& address) {
   if (address.empty()) {
     options.memory = project / ".sparky" / "studio.json";
     options.connect = [starter = std::make_shared<Starter>(project)] { return starter->connect(); };
-    options.write_example = [project] {
-      return plan::write_template(*std::ranges::find(plan::templates(), "tour", &plan::Template::name), project);
-    };
+    options.write_example = [project] { return write_tour(project); };
   } else {
     options.connect = [address] { return wire::Client::connect(address, Duration(1500)); };
   }

@@ -28,6 +28,7 @@ bool LocalWorkers::wanted(const WorkerProgram& program, const std::vector<std::s
   if (state.queue_paused) return false;
   for (auto& [job, queue] : state.job_queues) {
     if (!has(program.kinds, job.kind)) continue;
+    if (!job.worker.empty() && job.worker != local_worker_name(program)) continue;
     if (models && (models->empty() || job.model.empty() || has(*models, job.model))) continue;
     if (job.model.empty() || !program.models || has(program.models(), job.model)) return true;
   }

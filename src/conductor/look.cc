@@ -282,6 +282,20 @@ Status Desk::can_be_done(const engine::JobSpec& spec) const {
   auto has = [](const std::vector<std::string>& all, const std::string& one) {
     return std::ranges::find(all, one) != all.end();
   };
+  if (!spec.worker.empty()) {
+    auto named = [&](auto& entry) { return entry.second.spec.name == spec.worker; };
+    auto worker = std::ranges::find_if(state_.workers, named);
+    if (worker == state_.workers.end())
+      return fail(Errc::not_found, fmt::format("there is no worker '{}' now", spec.worker),
+                  "`sparky workers` lists those that are connected");
+    auto& w = worker->second.spec;
+    bool model = spec.model.empty() || w.models.empty() || has(w.models, spec.model);
+    if (has(w.kinds, spec.kind) && model && w.memory >= spec.memory) return {};
+    return fail(Errc::invalid,
+                fmt::format("worker '{}' does not do '{}'{}{}", spec.worker, spec.kind,
+                            spec.model.empty() ? "" : " with ", spec.model),
+                "`sparky workers` says what each does");
+  }
   bool kind = false;
   for (auto& [id, worker] : state_.workers) {
     auto& w = worker.spec;

@@ -177,7 +177,7 @@ struct Order {
                   word(r.priority.empty() ? "normal" : r.priority,
                        {JobPriority::urgent, JobPriority::high, JobPriority::normal, JobPriority::low}, "priority"));
     if (r.kind.empty()) return fail(Errc::invalid, "field 'kind' is empty");
-    SPARKY_TRY(limits({{"id", r.id}, {"kind", r.kind}, {"model", r.model}}, r.request));
+    SPARKY_TRY(limits({{"id", r.id}, {"kind", r.kind}, {"model", r.model}, {"worker", r.worker}}, r.request));
     if (r.after.size() > after_max)
       return fail(Errc::invalid, fmt::format("field 'after' names more than {} jobs", after_max));
     if (!(r.timeout_s >= 0 && r.timeout_s < 1e9)) return fail(Errc::invalid, "field 'timeout_s' is out of range");
@@ -185,6 +185,7 @@ struct Order {
     spec.retries = r.retries;
     spec.timeout = Duration(int64_t(r.timeout_s * 1000));
     spec.memory = r.memory_bytes;
+    spec.worker = r.worker;
     spec.client = who;
     if (!state.job(r.id)) SPARKY_TRY(desk.can_be_done(spec));
     return just(engine::SubmitJob{std::move(spec)});

@@ -194,7 +194,8 @@ struct JobSpec {
   Duration timeout{0};  // of one attempt; 0: none
   uint64_t memory = 0;  // bytes a worker must have; 0: any
   std::string client;   // who asked; may be empty
-  SPARKY_FIELDS(id, kind, model, request, priority, after, retries, timeout, memory, client)
+  std::string worker;   // the only one that may do it, by its name; empty: any
+  SPARKY_FIELDS(id, kind, model, request, priority, after, retries, timeout, memory, client, worker)
   friend bool operator==(const JobSpec&, const JobSpec&) = default;
 };
 struct JobSubmitted {

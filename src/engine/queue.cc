@@ -16,6 +16,7 @@ bool can(const Worker& worker, const JobClass& wanted) {
     return std::ranges::find(all, one) != all.end();
   };
   return has(worker.spec.kinds, wanted.kind) && worker.spec.memory >= wanted.memory &&
+         (wanted.worker.empty() || wanted.worker == worker.spec.name) &&
          (wanted.model.empty() || worker.spec.models.empty() || has(worker.spec.models, wanted.model));
 }
 

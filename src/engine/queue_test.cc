@@ -1,6 +1,8 @@
 // The job queue: leases, priorities with ageing, retries, and workers that die.
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "engine/engine.h"
 #include "engine/view.h"
 
@@ -55,6 +57,22 @@ TEST(Queue, TheSameJobTwiceIsOneJob) {
   ASSERT_FALSE(other);
   EXPECT_EQ(other.error().code, Errc::exists);
   EXPECT_EQ(b.submit("")->job_id, "job-2");
+}
+
+TEST(Queue, AJobForOneWorkerWaitsForItAndHoldsUpNobody) {
+  Bench b;
+  b.join("a");
+  ASSERT_TRUE(b.in(SubmitJob{{.id = "j", .kind = "generate", .worker = "b"}}));
+  ASSERT_TRUE(b.submit("other"));
+  EXPECT_EQ(b.job("j").state, JobState::queued);
+  EXPECT_EQ(b.job("other").state, JobState::running);
+  EXPECT_EQ(describe(b.engine.state(), b.job("j"), b.now)["worker"], "b");
+  b.end("other");
+  EXPECT_EQ(b.job("j").state, JobState::queued) << "a is idle, and not meant";
+  b.join("b");
+  EXPECT_EQ(b.job("j").state, JobState::running);
+  b.end("j");
+  EXPECT_EQ(b.job("j").state, JobState::completed);
 }
 
 TEST(Queue, UrgentFirstAndLowIsNotStarved) {

@@ -146,6 +146,9 @@ struct Job {
 struct JobClass {
   std::string kind, model;
   uint64_t memory = 0;
+  std::string worker;  // the only one that may; empty: any
+  explicit JobClass(const JobSpec& spec)
+      : kind(spec.kind), model(spec.model), memory(spec.memory), worker(spec.worker) {}
   friend auto operator<=>(const JobClass&, const JobClass&) = default;
 };
 

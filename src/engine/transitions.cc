@@ -288,12 +288,12 @@ void enqueue(State& state, const Job& job) {
   if (job.due != Time{})
     state.timers.insert({Timer::Kind::job, job.due, 0, job.id});
   else
-    state.job_queues[{job.spec.kind, job.spec.model, job.spec.memory}].insert({job.rank, job.id});
+    state.job_queues[JobClass(job.spec)].insert({job.rank, job.id});
 }
 
 void dequeue(State& state, const Job& job) {
   if (job.due != Time{}) state.timers.erase({Timer::Kind::job, job.due, 0, job.id});
-  auto queue = state.job_queues.find({job.spec.kind, job.spec.model, job.spec.memory});
+  auto queue = state.job_queues.find(JobClass(job.spec));
   if (queue == state.job_queues.end()) return;
   queue->second.erase({job.rank, job.id});
   if (queue->second.empty()) state.job_queues.erase(queue);

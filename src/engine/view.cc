@@ -350,6 +350,7 @@ Json describe(const State& state, const Job& job, Time now) {
   if (!job.spec.model.empty()) out["model"] = job.spec.model;
   if (!job.spec.client.empty()) out["client"] = job.spec.client;
   if (!job.spec.after.empty()) out["after"] = job.spec.after;
+  if (!job.spec.worker.empty()) out["worker"] = job.spec.worker;
   put_time(out, "submitted", job.submitted);
   put_time(out, "started", job.started);
   put_time(out, "finished", job.finished);

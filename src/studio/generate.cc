@@ -69,7 +69,7 @@ Result<GenerateJob> from_wire(const Json& json) {
     SPARKY_ASSIGN(auto lora, named_lora(*g.lora));
     r.loras.push_back(std::move(lora));
   }
-  r.preview_every = std::max(1, r.steps / 4);
+  r.preview_every = std::max(1, r.steps / 10);  // as often as somebody who watches wants it; each costs little
   r.negative = g.negative.value_or("");
   if (g.colors) r.colors = int(std::clamp<int64_t>(*g.colors, 0, INT32_MAX));
   if (g.seed && *g.seed < 0) return fail(Errc::invalid, "field 'seed' must be 0 or more");

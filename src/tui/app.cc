@@ -204,7 +204,7 @@ class App {
       changed_ |= stage_.moves && model_.now >= *stage_.moves;
       take_signals();
       take_keys();
-      for (auto& came : talk_.take()) came(model_), changed_ = true;
+      for (auto& came : talk_.take()) came.act(model_), changed_ |= came.shows;
       std::erase_if(opened_, [](pid_t pid) { return ::waitpid(pid, nullptr, WNOHANG) != 0; });
       Effects effects;
       refresh(model_, missing_, effects);

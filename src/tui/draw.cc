@@ -118,7 +118,9 @@ Element hints(Model& m, Stage& stage) {
 
 Element notice(Model& m, Stage& stage) {
   if (!m.connected)
-    return text(cut(fmt::format("{} - all comes back by itself when the daemon is there", m.connection), m.width)) |
+    return text(cut(fmt::format("{}; all comes back by itself{}", m.connection,
+                                m.local ? " (`sparky serve` starts it)" : " when it is there"),
+                    m.width)) |
            color(stage.theme.warn);
   if (m.notice.empty()) return text("");
   auto line = text(cut(m.notice, m.width));

@@ -187,13 +187,14 @@ const ModelRow* model_row(const Model& m) {
   return at < 0 ? nullptr : &m.models[size_t(at)];
 }
 
-// On which workers it is loaded.
-std::string loaded(const Model& m, const ModelRow& row) {
-  std::string out;
+// The workers that have it in memory.
+std::vector<std::string> holders(const Model& m, const ModelRow& row) {
+  std::vector<std::string> out;
   for (auto& w : m.monitor.workers)
-    if (std::ranges::find(w.loaded, row.name) != w.loaded.end()) out += (out.empty() ? "" : ", ") + w.name;
+    if (std::ranges::find(w.loaded, row.name) != w.loaded.end()) out.push_back(w.name);
   return out;
 }
+std::string loaded(const Model& m, const ModelRow& row) { return join(holders(m, row), ", "); }
 
 std::string no_load(const Model& m) {
   auto* row = model_row(m);
@@ -207,15 +208,21 @@ std::string no_unload(const Model& m) {
   return loaded(m, *model_row(m)).empty() ? "it is not loaded" : "";
 }
 
-void hold(Model& m, Effects& e, const std::string& kind) {
+// By this worker; an empty name: by whichever.
+void hold(Model& m, Effects& e, const std::string& kind, const std::string& worker) {
   auto name = model_row(m)->name;
-  e.asks.push_back(
-      {wire::SubmitJob{.kind = kind, .model = name}, [kind, name](Model& model, const Result<wire::Reply>& reply) {
-         if (auto error = error_of(reply); !error.empty()) return model.say(error, true);
-         if (auto* r = std::get_if<wire::JobAccepted>(&*reply)) model.awaited[one_line(r->job_id)] = kind + " " + name;
-         model.jobs_due.stale = true;
-         model.say(kind == "load" ? name + " is being loaded" : name + " is being unloaded");
-       }});
+  auto what = kind + " " + name + (worker.empty() ? "" : " by " + worker);
+  e.asks.push_back({wire::SubmitJob{.kind = kind, .model = name, .worker = worker},
+                    [kind, name, what](Model& model, const Result<wire::Reply>& reply) {
+                      if (auto error = error_of(reply); !error.empty()) return model.say(error, true);
+                      if (auto* r = std::get_if<wire::JobAccepted>(&*reply)) model.awaited[one_line(r->job_id)] = what;
+                      model.jobs_due.stale = true;
+                      model.say(kind == "load" ? name + " is being loaded" : name + " is being unloaded");
+                    }});
+}
+
+void unload(Model& m, Effects& e) {
+  for (auto& worker : holders(m, *model_row(m))) hold(m, e, "unload", worker);
 }
 
 }  // namespace
@@ -231,8 +238,8 @@ const std::vector<Action>& model_actions() {
          m.generation.focus = Generation::prompt;
        }},
       {"l", "load", "into a worker's memory, so that the next picture does not wait for it", no_load,
-       [](Model& m, Effects& e) { hold(m, e, "load"); }},
-      {"u", "unload", "free the memory that it takes", no_unload, [](Model& m, Effects& e) { hold(m, e, "unload"); }},
+       [](Model& m, Effects& e) { hold(m, e, "load", ""); }},
+      {"u", "unload", "free the memory that it takes, in every worker that holds it", no_unload, unload},
       {"y", "copy hash", "copy its SHA-256", [](const Model& m) { return model_row(m) ? "" : "there is no model"; },
        [](Model& m, Effects& e) {
          e.copy = model_row(m)->sha256;

@@ -229,7 +229,12 @@ const std::vector<Action>& global_actions() {
          if (!there) m.help_scroll = -1;
        }},
       {"/", "filter", "filter the list",
-       [](const Model& m) { return list_of(const_cast<Model&>(m)) ? "" : "there is no list to filter here"; },
+       [](const Model& m) {
+         auto* list = list_of(const_cast<Model&>(m));
+         return !list                                        ? "there is no list to filter here"
+                : list->rows.empty() && list->filter.empty() ? "the list is empty"
+                                                             : "";
+       },
        [](Model& m, Effects&) { open_filter(m); }},
       {":", "commands", "find a command by its name", {}, [](Model& m, Effects&) { open_palette(m); }},
       {"q", "quit", "leave; what runs goes on", {}, [](Model&, Effects& e) { e.quit = true; }},

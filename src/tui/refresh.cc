@@ -25,7 +25,8 @@ bool jobs_matter(const Model& m) {
 
 void refresh_jobs(Model& m, Effects& e) {
   if (!jobs_matter(m) && m.jobs_due.last != Time{}) return;
-  Duration every = m.jobs.size() > 500 ? 1000ms : 150ms;
+  // The monitor's graphs move once a second; elsewhere a list that is long waits longer.
+  Duration every = m.jobs.size() > 500 || m.tab == Tab::monitor ? 1000ms : 150ms;
   bool goes_on = !m.jobs.empty() && m.jobs[0].state == "running";  // they come first
   if (!m.jobs_due.stale && (!goes_on || m.now - m.jobs_due.last < 5s)) return;
   if (!m.jobs_due.ask(m.now, every)) return;
@@ -46,7 +47,7 @@ void refresh_plan(Model& m, Effects& e) {
   auto& p = m.plan;
   // Elsewhere only now and then: the screens' names tell whether a person is needed.
   bool here = m.tab == Tab::plan;
-  Duration every = !here ? 5s : p.nodes.size() > 500 ? 1000ms : 250ms;
+  Duration every = !here ? 5s : p.nodes.size() > 500 ? 1000ms : p.nodes.size() > 50 ? 500ms : 250ms;
   if ((p.due.stale || (here && m.now - p.due.last > 5s)) && p.due.ask(m.now, every)) {
     Ask status{wire::RunStatus{}, {}};
     status.prepare = [](const Result<wire::Reply>& reply) -> std::function<void(Model&)> {

@@ -222,7 +222,14 @@ TEST(Studio, ModelsAreLoadedAndUnloadedWhereThatDoesSomething) {
   m.monitor.workers = {{.name = "local-sprite", .loaded = {"sprite-32"}}};
   EXPECT_NE(drawn(m).find("local-sprite"), std::string::npos);
   EXPECT_TRUE(press(m, "l").asks.empty());
-  EXPECT_EQ(std::get<wire::SubmitJob>(press(m, "u").asks[0].request).kind, "unload");
+  m.monitor.workers.push_back({"second", "cpu", {"generate"}, {}, {m.models[0].name}});
+  auto unloads = press(m, "u").asks;
+  ASSERT_EQ(unloads.size(), 2u) << "every worker that holds it";
+  for (size_t i = 0; i < 2; ++i) {
+    auto& unload = std::get<wire::SubmitJob>(unloads[i].request);
+    EXPECT_EQ(unload.kind, "unload");
+    EXPECT_EQ(unload.worker, m.monitor.workers[i].name);
+  }
   press(m, "down");
   EXPECT_TRUE(press(m, "l").asks.empty());
   EXPECT_NE(m.notice.find("LoRA"), std::string::npos);

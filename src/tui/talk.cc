@@ -23,13 +23,13 @@ struct Talk::Impl {
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<Ask> asks;
-  std::vector<std::function<void(Model&)>> posts;
+  std::vector<Came> posts;
   std::atomic<bool> ending = false;
   std::thread asker, listener;
 
-  void post(std::function<void(Model&)> what) {
+  void post(std::function<void(Model&)> what, bool shows = true) {
     std::lock_guard lock(mutex);
-    posts.push_back(std::move(what));
+    posts.push_back({std::move(what), shows});
     uint64_t one = 1;
     (void)!::write(came.get(), &one, sizeof one);
   }
@@ -117,10 +117,12 @@ struct Talk::Impl {
         if (batch.size() >= batch_max) break;
       }
       if (count > 0 || !batch.empty()) {
-        post([count, batch = std::move(batch)](Model& m) {
+        bool shows = !batch.empty();  // of events only the answers that they make the studio ask for
+        auto take = [count, batch = std::move(batch)](Model& m) {
           if (count > 0) handle_events(m, count);
           for (auto& update : batch) handle(m, update);
-        });
+        };
+        post(std::move(take), shows);
         pause(15ms);
       }
       bool quiet = std::chrono::steady_clock::now() - follower.heard() >= quiet_max;
@@ -169,7 +171,7 @@ void Talk::ask(Ask ask) {
 
 int Talk::fd() const { return impl_->came.get(); }
 
-std::vector<std::function<void(Model&)>> Talk::take() {
+std::vector<Talk::Came> Talk::take() {
   std::lock_guard lock(impl_->mutex);
   uint64_t count = 0;
   (void)!::read(impl_->came.get(), &count, sizeof count);

@@ -17,9 +17,15 @@ class Talk {
   explicit Talk(std::function<Result<wire::Client>()> connect);
   ~Talk();
 
+  // What has come, to be done with the model; whether it may change what is seen.
+  struct Came {
+    std::function<void(Model&)> act;
+    bool shows = true;
+  };
+
   void ask(Ask ask);
   int fd() const;  // readable when something has come
-  std::vector<std::function<void(Model&)>> take();
+  std::vector<Came> take();
 
  private:
   struct Impl;

@@ -246,6 +246,7 @@ struct SubmitJob {
   uint32_t retries = 0;
   double timeout_s = 0;
   uint64_t memory_bytes = 0;
+  std::string worker;
   SPARKY_MESSAGE(
       "submit_job",
       "Puts a job into the queue. Answer: job_accepted or job_error. Of the kinds exec and deploy, which act "
@@ -259,6 +260,7 @@ struct SubmitJob {
     v.maybe("retries", m.retries, "further attempts after a failure");
     v.maybe("timeout_s", m.timeout_s, "of one attempt; left out: none");
     v.maybe("memory_bytes", m.memory_bytes, "what the worker must have");
+    v.maybe("worker", m.worker, "the only worker that may do it, by its name; it must be connected");
   }
 };
 struct RetryJob {
