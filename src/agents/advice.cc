@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agents/prompt.h"
+#include "agents/repository.h"
 #include "base/files.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -14,7 +15,6 @@ namespace sparky::agents {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::string_view kinds[] = {"retry", "split", "reorder", "estimate", "adr"};
 constexpr size_t text_max = 20'000;
 
 fs::path proposal_file(const Task& task) { return task.home() / "proposal.json"; }
@@ -25,9 +25,9 @@ Result<Proposal> from_json(const Json& json) {
     return it != json.end() && it->is_string() ? std::string(trim(it->get<std::string>())) : std::string();
   };
   Proposal out{text("kind"), text("why"), text("advice"), text("change")};
-  if (std::ranges::find(kinds, out.kind) == std::end(kinds))
+  if (std::ranges::find(proposal_kinds, out.kind) == std::end(proposal_kinds))
     return fail(Errc::invalid, fmt::format("\"kind\" is '{}'", out.kind),
-                fmt::format("it is one of {}", fmt::join(kinds, ", ")));
+                fmt::format("it is one of {}", fmt::join(proposal_kinds, ", ")));
   if (out.why.empty())
     return fail(Errc::invalid, "\"why\" is missing", "one or two sentences for the person who decides");
   if (out.kind == "retry" && out.advice.empty())
@@ -97,9 +97,14 @@ std::string build_advice_prompt(const Task& task, const Profile& profile) {
       "{\"kind\": \"retry\", \"why\": \"for the person who decides\", \"advice\": \"what the agent has to do "
       "differently\"}\n\n"
       "The kinds: retry (once more, with your advice), split (into several workstreams), reorder (other dependencies), "
-      "estimate (another duration), adr (a decision to be written down). All but retry have \"change\": what is to "
-      "stand "
-      "in the plan, as TOML, or the text of the record.\n";
+      "estimate (another duration), adr (a decision to be written down). All but retry have \"change\", a string. Of "
+      "split, reorder and estimate it is TOML as in a plan, a [[workstream]] for each one that is new or changes, with "
+      "its id and what changes:\n\n"
+      "```toml\n[[workstream]]\nid = \"WS-05b\"\nname = \"The second half\"\ndeliverables = [\"src/b.c\"]\n"
+      "depends_on = [\"WS-03\"]\nduration = \"2-3 days\"\ncriteria = [{ text = \"its tests pass\", check = \"make "
+      "test\" }]\n```\n\n"
+      "split adds workstreams beside this one, which keeps its criteria; reorder replaces depends_on of what has not "
+      "begun; estimate replaces duration. Of adr it is the text of the record, with its title as a heading.\n";
   return out;
 }
 
@@ -117,6 +122,18 @@ Result<Proposal> kept_proposal(const Task& task) {
 void forget_proposal(const Task& task) {
   std::error_code ec;
   fs::remove(proposal_file(task), ec);
+}
+
+Result<std::string> record_path(const fs::path& directory, std::string_view text) {
+  std::error_code ec;
+  int last = 0;
+  for (auto& entry : fs::directory_iterator(directory, ec)) {
+    if (read_file(entry.path(), 1u << 20).value_or("") == text) return fail(Errc::exists, entry.path().string());
+    last = std::max(last, std::atoi(entry.path().filename().c_str()));
+  }
+  auto title = trim(split(trim(text), '\n')[0]);
+  while (title.starts_with('#') || title.starts_with(' ')) title.remove_prefix(1);
+  return fmt::format("{:04}-{}.md", last + 1, slug(title).empty() ? "decision" : slug(title));
 }
 
 bool wants_advice(const Task& task) { return !task.advisor.empty() && task.number > task.workstream.retries.max + 1; }

@@ -16,6 +16,7 @@ struct Proposal {
   std::string advice;  // for the agent that tries again
   std::string change;  // what is to stand in the plan, or the text of the record; empty for retry
 
+  bool changes_plan() const { return kind == "split" || kind == "reorder" || kind == "estimate"; }
   std::string text(const Task& task) const;  // for the person who decides
   std::string for_agent() const;             // for the agent that tries again, when it is approved
   bool operator==(const Proposal&) const = default;
@@ -29,6 +30,10 @@ std::string build_advice_prompt(const Task& task, const Profile& profile);
 Status keep_proposal(const Task& task, const Proposal& proposal);
 Result<Proposal> kept_proposal(const Task& task);  // not_found: nothing was proposed
 void forget_proposal(const Task& task);
+
+// The name of a new record in a directory of records: the next number, and its title (the first line of `text`).
+// Errc::exists: this very text stands there already.
+Result<std::string> record_path(const std::filesystem::path& directory, std::string_view text);
 
 // This try is the one after all tries: the orchestrator's agent is to be asked first.
 bool wants_advice(const Task& task);

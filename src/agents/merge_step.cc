@@ -156,6 +156,7 @@ class Merge {
       auto gone = repository_.remove_worktree(task().worktree(), own_.commit);
       if (!gone) say("its worktree stays: " + gone.error().message);
     }
+    SPARKY_TRY(repository_.forget_removed());
     if (auto head = repository_.resolve("refs/heads/" + task().branch()); head && !fs::exists(task().worktree(), ec)) {
       SPARKY_TRY(repository_.set_ref(task().ref("branch"), *head));
       if (auto gone = repository_.delete_branch(task().branch(), *head); !gone) say(gone.error().message);

@@ -45,9 +45,9 @@ class Reader {
       }
     texts("autonomy", p.autonomy);
     for (auto& kind : p.autonomy)
-      if (kind != "retry")
-        add(table_.source(), fmt::format("autonomy of {}: '{}' cannot be granted", what_, kind),
-            "only retry can; every other proposal changes the plan, and is a decision");
+      if (std::ranges::find(proposal_kinds, kind) == std::end(proposal_kinds))
+        add(table_.source(), fmt::format("autonomy of {}: '{}' is no kind of proposal", what_, kind),
+            fmt::format("the kinds are {}", fmt::join(proposal_kinds, ", ")));
     permissions(p);
     if (auto* limits = sub_table("limits")) Reader(*limits, what_ + ".limits", file_, problems_).read_limits(p);
     finish();

@@ -19,6 +19,10 @@ enum class Protocol { command, acp };             // a program that does it and 
 enum class Permission { allow, ask, deny };       // ask: it becomes a decision
 enum class Sandbox { automatic, required, off };  // automatic: where bubblewrap can be had, and a word where not
 
+// What an orchestrator's agent can propose: once more, several workstreams, other dependencies, another duration, a
+// decision to be written down.
+inline constexpr std::string_view proposal_kinds[] = {"retry", "split", "reorder", "estimate", "adr"};
+
 // What may be used up; 0: no limit.
 struct Budget {
   int64_t tokens = 0;
@@ -39,7 +43,7 @@ struct Profile {
   std::vector<std::string> writable;       // paths outside the worktree that the sandbox lets it write; ~ is home
   // By the kind of a tool call (read, edit, delete, move, search, execute, think, fetch, switch_mode, other); `usual`
   // for the rest.
-  std::vector<std::string> autonomy;  // kinds of proposals that need no person, of an orchestrator's agent: retry
+  std::vector<std::string> autonomy;  // proposal_kinds that need no person, of an orchestrator's agent
   std::map<std::string, Permission> permissions;
   Permission usual = Permission::allow;
   Sandbox sandbox = Sandbox::automatic;

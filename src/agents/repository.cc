@@ -44,19 +44,6 @@ std::vector<std::string> zero_separated(std::string_view text) {
   return out;
 }
 
-std::string slug(std::string_view text) {
-  std::string out;
-  for (unsigned char c : text) {
-    if (std::isalnum(c))
-      out += char(std::tolower(c));
-    else if (!out.empty() && out.back() != '-')
-      out += '-';
-    if (out.size() == 40) break;
-  }
-  while (!out.empty() && out.back() == '-') out.pop_back();
-  return out;
-}
-
 // The submodules of a new worktree, from what the person's own checkout has of them where it has them.
 Status fetch_submodules(const fs::path& tree) {
   std::error_code ec;
@@ -121,6 +108,19 @@ void remove_locks(const fs::path& below, Duration older_than) {
 }
 
 }  // namespace
+
+std::string slug(std::string_view text) {
+  std::string out;
+  for (unsigned char c : text) {
+    if (std::isalnum(c))
+      out += char(std::tolower(c));
+    else if (!out.empty() && out.back() != '-')
+      out += '-';
+    if (out.size() == 40) break;
+  }
+  while (!out.empty() && out.back() == '-') out.pop_back();
+  return out;
+}
 
 std::string branch_name(std::string_view id, std::string_view name) {
   std::string safe;
@@ -233,7 +233,7 @@ Status Repository::add_worktree(const fs::path& path, const std::string& branch,
   if (fs::exists(path, ec) && !fs::is_empty(path, ec))
     return fail(Errc::exists, fmt::format("{} is in the way", path.string()), "move it aside");
   SPARKY_TRY(make_directories(path.parent_path()));
-  SPARKY_TRY(git(top_, {"worktree", "prune"}));  // only forgets worktrees whose directory is gone
+  SPARKY_TRY(forget_removed());
   SPARKY_ASSIGN(bool exists, branch_exists(branch));
   if (exists) {
     SPARKY_TRY(git(top_, {"worktree", "add", "--quiet", path.string(), branch}));
@@ -311,6 +311,10 @@ Status Repository::remove_checkout(const fs::path& path) const {
   (void)git(top_, {"worktree", "unlock", path.string()});
   std::error_code ec;
   fs::remove_all(path, ec);
+  return forget_removed();
+}
+
+Status Repository::forget_removed() const {
   SPARKY_TRY(git(top_, {"worktree", "prune"}));
   return {};
 }
@@ -407,6 +411,13 @@ Result<std::string> Repository::keep(const fs::path& worktree, const std::string
   commit = trim(commit);
   if (!ref.empty()) SPARKY_TRY(git(worktree, {"update-ref", ref, commit}));
   return commit;
+}
+
+Status Repository::commit_file(const fs::path& worktree, const std::string& file, const std::string& message) const {
+  SPARKY_TRY(git(worktree, {"add", "--", file}));
+  SPARKY_TRY(git(worktree, {"-c", "user.name=Sparky", "-c", "user.email=sparky@localhost", "commit", "--quiet",
+                            "--no-verify", "-m", message, "--only", "--", file}));
+  return {};
 }
 
 Result<std::vector<FileChange>> Repository::changes(const std::string& base, const std::string& commit) const {

@@ -17,6 +17,7 @@ namespace sparky::agents {
 
 // "ws/WS-05-sdxl-optimization": a branch name git accepts for any id and name.
 std::string branch_name(std::string_view id, std::string_view name);
+std::string slug(std::string_view text);  // "sdxl-optimization"; may be empty
 
 struct FileChange {
   char status = 'M';  // A added, M modified, D deleted, R renamed, T type changed
@@ -84,12 +85,16 @@ class Repository {
   Status remove_checkout(const std::filesystem::path& path) const;
   // Removes a worktree. Errc::denied, with why(), if that would lose something.
   Status remove_worktree(const std::filesystem::path& path, const std::string& target) const;
+  Status forget_removed() const;  // git forgets worktrees whose files are gone: as when it was killed in between
   Result<WorktreeState> state(const std::filesystem::path& path, const std::string& target) const;
   Result<std::vector<WorktreeState>> worktrees(const std::filesystem::path& below, const std::string& target) const;
 
   // Keeps the worktree's whole state as a commit on its head under `ref` (refs/sparky/…); gives the commit.
   Result<std::string> keep(const std::filesystem::path& worktree, const std::string& ref,
                            const std::string& message) const;
+
+  // Commits one new file of a worktree on its branch, by Sparky's own name; what else has changed there stays as it is.
+  Status commit_file(const std::filesystem::path& worktree, const std::string& file, const std::string& message) const;
 
   // What `commit` changes against its merge base with `base`.
   Result<std::vector<FileChange>> changes(const std::string& base, const std::string& commit) const;

@@ -243,25 +243,39 @@ class Session {
 
   // All tries are used up: what its orchestrator's agent proposes. Nothing: go on, with its advice; else how it ends.
   Result<std::optional<int>> advice(Monitor& monitor) {
-    if (auto before = kept_proposal(task_)) {
-      if (task_.approved_by.empty()) return failed("what " + task_.advisor + " proposed was turned down");
-      SPARKY_TRY(add_feedback(task_, before->for_agent()));
-      return std::optional<int>();
-    }
     auto profiles = load_profiles(task_.agents_toml, task_.project);
     SPARKY_ASSIGN(auto profile, profiles.find(task_.advisor));
+    // What changes the plan is Sparky's to do, which then lets this go on.
+    auto by_itself = [&](const Proposal& p) {
+      return std::ranges::find(profile.autonomy, p.kind) != profile.autonomy.end() && !p.changes_plan();
+    };
+    if (auto before = kept_proposal(task_)) {
+      if (task_.approved_by.empty() && !by_itself(*before))
+        return failed("what " + task_.advisor + " proposed was turned down");
+      return decided(*before);
+    }
     if (auto why = cannot_start(profile)) return hold("words", why->text(), held_all);
     auto proposal = ask_for_proposal(asking(profile, target_.head), monitor);
     if (!proposal)
       if (auto spent = used_up(monitor.usage())) return hold_budget(*spent);
     if (!proposal) return failed(fmt::format("{} proposes nothing: {}", profile.name, proposal.error().text()));
     SPARKY_TRY(keep_proposal(task_, *proposal));
-    if (std::ranges::find(profile.autonomy, proposal->kind) != profile.autonomy.end()) {
-      print(fmt::format("{} says: {} ({})", profile.name, proposal->advice, proposal->why));
-      SPARKY_TRY(add_feedback(task_, proposal->for_agent()));
-      return std::optional<int>();
-    }
-    return hold("words", proposal->text(task_));
+    if (!by_itself(*proposal)) return hold("words", proposal->text(task_));
+    print(fmt::format("{} says: {} ({})", profile.name, proposal->advice, proposal->why));
+    return decided(*proposal);
+  }
+
+  // It goes on, with what was decided; a record is written, and goes to the target with its work.
+  Result<std::optional<int>> decided(const Proposal& proposal) {
+    SPARKY_TRY(add_feedback(task_, proposal.for_agent()));
+    if (proposal.kind != "adr") return std::optional<int>();
+    auto records = fs::path(prefix_) / "docs" / "adr";
+    auto name = record_path(task_.worktree() / records, proposal.change + "\n");
+    if (!name) return std::optional<int>();  // it was written before this attempt
+    SPARKY_TRY(write_file_atomic(task_.worktree() / records / *name, proposal.change + "\n"));
+    SPARKY_TRY(repository_->commit_file(task_.worktree(), (records / *name).string(), "Record " + *name));
+    print(fmt::format("written down: {}", (records / *name).string()));
+    return std::optional<int>();
   }
 
   // The other agents of the workstream read the candidate. What they want changed; empty: nothing.

@@ -24,6 +24,17 @@ TEST_F(Work, IsDoneCheckedAndMergedOnce) {
   EXPECT_EQ(git({"log", "--format=%s", "main"}), "Add new\nStart");
 }
 
+// Killed after its worktree's files were removed, before git knew of it.
+TEST_F(Work, WhatAKilledMergeLeftIsTidiedByTheNext) {
+  agent(honest);
+  ASSERT_EQ(session(), 0) << outcome();
+  git({"update-ref", "refs/heads/main", task.ref("candidate")});
+  fs::remove_all(task.worktree());
+  ASSERT_EQ(merge(), 0) << outcome();
+  EXPECT_EQ(git({"worktree", "list", "--porcelain"}).find(".sparky"), std::string::npos);
+  EXPECT_EQ(git({"branch", "--list", "ws/*"}), "");
+}
+
 TEST_F(Work, WhatIsNotCommittedIsNotDelivered) {
   agent("cat > prompt.seen; echo half > half.txt; echo all done");
   EXPECT_EQ(session(), 1);
@@ -291,6 +302,27 @@ TEST_F(Advised, WhatWasDecidedIsToldInFull) {
   task.approved_by = "ada";
   EXPECT_EQ(session(), 0) << outcome();
   EXPECT_NE(told().find("Decided (adr):\n\n```\nWe use TOML.\n```"), std::string::npos) << told();
+  EXPECT_EQ(git({"show", task.ref("candidate") + ":docs/adr/0001-we-use-toml.md"}), "We use TOML.");
+  EXPECT_EQ(read_file(repo / "docs/adr/0001-we-use-toml.md").value_or("none"), "none")
+      << "not in the person's checkout";
+  task.attempt = "3-c";  // as when the one before was lost
+  EXPECT_EQ(session(), 0) << outcome();
+  EXPECT_EQ(git({"ls-tree", "--name-only", task.ref("candidate") + ":docs/adr"}), "0001-we-use-toml.md") << "once";
+}
+
+TEST_F(Advised, AutonomyOutlivesALostAttempt) {
+  lead(retry, "autonomy = [\"retry\"]\n");
+  agent("kill -9 $$", task.agents_toml.substr(task.agents_toml.find("[agents.lead]")));
+  EXPECT_EQ(session(), 1) << "it is gone";
+  lead(retry, "autonomy = [\"retry\"]\n");
+  task.attempt = "2-b";
+  EXPECT_EQ(session(), 0) << outcome();
+  EXPECT_EQ(asked(), "asked\n") << "once";
+}
+
+TEST_F(Advised, WhatChangesThePlanIsAnsweredByWhoeverHoldsThePlan) {
+  lead("echo '{\"kind\": \"estimate\", \"why\": \"long\", \"change\": \"x\"}'", "autonomy = [\"estimate\"]\n");
+  EXPECT_EQ(session(), 75);
 }
 
 // It is asked at a gate too, in a checkout of what the gate looks at; its answer is a decision.

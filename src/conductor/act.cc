@@ -124,11 +124,10 @@ void Loop::notify(const engine::Notify& what) {
   if (what.what == What::decision) {
     kind = "decision";
     auto it = state.decisions.find(what.id);
-    if (it != state.decisions.end()) {
-      auto asked = engine::describe(state, it->second);
-      text = fmt::format("{} needs decision {}: {}", asked.value("target", ""), asked.value("id", ""),
-                         asked.value("text", ""));
-    }
+    if (it == state.decisions.end()) return;  // an agent's autonomy has answered it
+    auto asked = engine::describe(state, it->second);
+    text = fmt::format("{} needs decision {}: {}", asked.value("target", ""), asked.value("id", ""),
+                       asked.value("text", ""));
   } else if (what.what == What::escalation) {
     kind = "escalation";
     auto it = state.escalations.find(what.id);

@@ -15,6 +15,8 @@
 #include "conductor/attempts.h"
 #include "conductor/host_load.h"
 #include "conductor/keys.h"
+#include "conductor/proposal.h"
+#include "engine/held.h"
 #include "executors/local.h"
 
 namespace sparky::conductor {
@@ -536,10 +538,17 @@ void Loop::decide(Waiting& waiting, Turn& turn, Time t) {
     turn.effects.insert(turn.effects.end(), decided.effects.begin(), decided.effects.end());
     return std::move(decided.reply);
   };
+  std::optional<std::pair<engine::RunId, engine::NodeId>> asks;  // whose session has ended with a question
   for (auto& input : waiting.inputs) {
+    if (auto* ended = std::get_if<engine::ReportEnded>(&input); ended && ended->code == engine::held_code)
+      if (auto* a = ledger_->state().attempt(ended->attempt); a && a->work == engine::Work::run)
+        asks = {a->run, a->node};
     replies.push_back(give(input));
     if (!replies.back()) break;
   }
+  if (asks)
+    for (auto& input : by_autonomy(*ledger_, asks->first, asks->second))
+      if (!give(input)) break;
   if (asker && !asker->asked.envelope.key.empty())
     if (auto keep = desk_->keep(asker->asked, desk_->settle(asker->asked, asker->ordered, replies))) (void)give(*keep);
   if (waiting.then) turn.then.emplace_back(std::move(waiting.then), replies);

@@ -7,6 +7,7 @@
 #include "base/diagnostic.h"
 #include "base/hash.h"
 #include "conductor/desk.h"
+#include "conductor/proposal.h"
 #include "conductor/spawn.h"
 #include "engine/view.h"
 #include "plan/check.h"
@@ -155,7 +156,8 @@ struct Order {
     using engine::Answer;
     SPARKY_ASSIGN(auto answer, word(r.answer, {Answer::approve, Answer::reject, Answer::waive}, "answer"));
     SPARKY_ASSIGN(auto id, run(r.run));
-    return just(engine::Decide{id, r.target, answer, who, r.note});
+    engine::Decide decide{id, r.target, answer, who, r.note};
+    return answer == Answer::approve ? carried_out(ledger, decide) : just(decide);
   }
   Result<Ordered> operator()(const wire::CloseEscalation& r) {
     return just(engine::CloseEscalation{r.escalation, who});

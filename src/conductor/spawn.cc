@@ -16,6 +16,7 @@
 #include "plan/check.h"
 #include "plan/import.h"
 #include "plan/spec.h"
+#include "plan/toml.h"
 
 namespace sparky::conductor {
 namespace fs = std::filesystem;
@@ -164,6 +165,73 @@ Result<Spawned> spawn(plan::Plan plan, wire::SpawnOrchestrator request) {
   return remembered({std::move(plan), {}}, std::move(request));
 }
 
+namespace {
+
+// The workstreams that a proposal names, as far as it says something of them.
+Result<std::vector<plan::Workstream>> read_change(const Change& change) {
+  auto text = std::string(trim(change.change));
+  if (text.starts_with("```")) {  // as agents write it
+    text.erase(0, text.find('\n') + 1);
+    text.erase(std::min(text.size(), text.rfind("```")));
+  }
+  auto parsed = plan::parse_plan("[plan]\nname = \"proposal\"\n" + text, "the proposal");
+  for (auto& problem : parsed.problems)
+    if (problem.severity == Severity::error) return fail(Errc::invalid, problem.message, problem.help);
+  if (!parsed.readable || parsed.plan.workstreams.empty())
+    return fail(Errc::invalid, "there is no [[workstream]] in it");
+  return std::move(parsed.plan.workstreams);
+}
+
+Status split_off(plan::Plan& plan, const plan::Workstream& from, plan::Workstream made,
+                 const std::set<std::string>& begun) {
+  if (auto wrong = usable(made.id, "a workstream"); !wrong) return wrong;
+  if (meant(plan, made.id) != made.id || find(plan.workstreams, made.id) || find(plan.orchestrators, made.id) ||
+      find(plan.gates, made.id))
+    return fail(Errc::denied, fmt::format("the plan has '{}' already", made.id));
+  if (made.name.empty()) made.name = made.id;
+  if (made.orchestrator.empty()) made.orchestrator = from.orchestrator;
+  if (made.agents.empty() && made.run.empty()) made.agents = from.agents;
+  if (made.criteria.empty()) made.criteria.push_back({.text = fmt::format("{} is done", made.name), .manual = true});
+  made.where = {};
+  for (auto& criterion : made.criteria) criterion.where = {};
+  for (auto& w : plan.workstreams)
+    if (has(w.depends_on, from.id) && !begun.contains(w.id) && !has(made.depends_on, w.id)) add(w.depends_on, made.id);
+  for (auto& g : plan.gates)
+    if (has(g.after, from.id)) add(g.after, made.id);
+  plan.workstreams.push_back(std::move(made));
+  return {};
+}
+
+}  // namespace
+
+Result<Spawned> propose(plan::Plan plan, const Change& change, const std::set<std::string>& begun) {
+  SPARKY_ASSIGN(auto named, read_change(change));
+  auto* subject = find(plan.workstreams, change.workstream);
+  if (!subject) return fail(Errc::denied, fmt::format("the plan has no '{}' any more", change.workstream));
+  auto from = *subject;
+  for (auto& said : named) {
+    if (change.kind == "split") {
+      SPARKY_TRY(split_off(plan, from, std::move(said), begun));
+      continue;
+    }
+    auto* workstream = find(plan.workstreams, said.id);
+    if (!workstream) return fail(Errc::denied, fmt::format("the plan has no '{}'", said.id));
+    if (change.kind == "estimate") {
+      if (!said.duration) return fail(Errc::invalid, fmt::format("it says no duration of {}", said.id));
+      workstream->duration = said.duration;
+    } else {
+      if (begun.contains(said.id))
+        return fail(Errc::denied, fmt::format("{} has begun: what it waits for cannot be changed", said.id));
+      SPARKY_ASSIGN(workstream->depends_on, meant(plan, said.depends_on, "depends_on"));
+    }
+  }
+  if (auto fine = sound(plan); !fine) return fail(Errc::denied, fine.error().message, fine.error().help);
+  add(plan.spawned,
+      json_text(Json{
+          {"type", "proposal"}, {"kind", change.kind}, {"workstream", change.workstream}, {"change", change.change}}));
+  return Spawned{std::move(plan), {}};
+}
+
 plan::Plan with_merges(plan::Plan plan, const fs::path& project) {
   constexpr Duration merge_timeout{4 * 3'600'000};  // it waits its turn, and may have to check again
   auto by_agent = [&](const plan::Workstream& w) { return plan::done_by_agent(plan, w); };
@@ -222,6 +290,14 @@ Result<plan::Plan> spawn_again(plan::Plan plan, const plan::Plan& earlier) {
   };
   for (auto& text : earlier.spawned) {
     SPARKY_ASSIGN(auto map, parse_json(text));
+    if (map.is_object() && map.value("type", "") == "proposal") {
+      auto again = propose(plan, {map.value("kind", ""), map.value("workstream", ""), map.value("change", "")}, {});
+      if (!again)
+        return fail(again.error().code, "what was decided in the run no longer fits its plan: " + again.error().message,
+                    "`sparky run --new` starts without it");
+      plan = std::move(again->plan);
+      continue;
+    }
     SPARKY_ASSIGN(auto asked, wire::decode_request(map));
     Status done;
     if (auto* r = std::get_if<wire::SpawnOrchestrator>(&asked.body)) done = again(*r);

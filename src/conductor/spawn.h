@@ -2,6 +2,7 @@
 // is there again when its file is read anew.
 #pragma once
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,17 @@ Result<Spawned> spawn(plan::Plan plan, wire::SpawnAgent request);
 // The plan with what Sparky adds to the workstreams that agents carry out: a last criterion, that the work is merged,
 // and, where the workstream says none, the retries of its agent's profile. The same again changes nothing.
 plan::Plan with_merges(plan::Plan plan, const std::filesystem::path& project);
+
+// What an orchestrator's agent proposed for a workstream, as a change of the plan; `change` is TOML as in a plan:
+// split     each [[workstream]] is a new one beside it; what has not begun and waits for it waits for them too
+// reorder   its depends_on, and that of each other one named, becomes what is said there
+// estimate  the same of duration
+// `begun` names what has begun. Errc::invalid: `change` cannot be read as that, and a person has to see to it;
+// Errc::denied: it can, and must not be done, with the reason.
+struct Change {
+  std::string kind, workstream, change;
+};
+Result<Spawned> propose(plan::Plan plan, const Change& change, const std::set<std::string>& begun);
 
 // A plan whose file was read anew, with all that was spawned into the run whose plan was `earlier`.
 Result<plan::Plan> spawn_again(plan::Plan plan, const plan::Plan& earlier);

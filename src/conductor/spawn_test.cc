@@ -99,6 +99,51 @@ TEST_F(Spawning, ANewWorkstreamIsWhatItsSpecSays) {
   EXPECT_EQ(w->agents, std::vector<std::string>{"rust-pro"});
 }
 
+TEST_F(Spawning, ASplitAddsWorkstreamsAndWhatWaitsForTheOldOneWaitsForThemToo) {
+  plan.agents_toml = "[agents.rust-pro]\n";
+  plan.workstreams[0].agents = {"rust-pro"};
+  plan.workstreams[2].depends_on = {"WS-01"};
+  Change split{"split", "WS-01",
+               "```toml\n[[workstream]]\nid = \"WS-01b\"\nname = \"The rest\"\ndeliverables = [\"b.txt\"]\n"
+               "criteria = [{ text = \"there\", check = \"test -f b.txt\" }]\n```"};
+  auto done = propose(plan, split, {"WS-01"});
+  ASSERT_TRUE(done) << done.error().text();
+  auto* made = find(done->plan, "WS-01b");
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->orchestrator, "foundation");
+  EXPECT_EQ(made->agents, plan.workstreams[0].agents);
+  ASSERT_EQ(made->criteria.size(), 1u);
+  EXPECT_EQ(made->criteria[0].check, "test -f b.txt");
+  EXPECT_EQ(find(done->plan, "WS-05")->depends_on, (std::vector<std::string>{"WS-01", "WS-01b"}));
+  EXPECT_TRUE(propose(done->plan, split, {"WS-01"}).error().is(Errc::denied)) << "it is there already";
+  // The file is read anew: it stays with the run.
+  auto again = spawn_again(plan, done->plan);
+  ASSERT_TRUE(again) << again.error().text();
+  EXPECT_EQ(plan::to_json(*again), plan::to_json(done->plan));
+}
+
+TEST_F(Spawning, AnEstimateAndDependenciesAreChangedWhereThatMakesSense) {
+  auto tried = [&](const char* kind, const std::string& change, std::set<std::string> begun = {"WS-04"}) {
+    return propose(plan, {kind, "WS-04", change}, begun);
+  };
+  auto longer = tried("estimate", "[[workstream]]\nid = \"WS-04\"\nduration = \"8-9 days\"\n");
+  ASSERT_TRUE(longer) << longer.error().text();
+  EXPECT_EQ(*find(longer->plan, "WS-04")->duration, (plan::Days{8, 9}));
+  EXPECT_EQ(find(longer->plan, "WS-04")->run, "true") << "nothing else of it changes";
+  auto later = "[[workstream]]\nid = \"WS-05\"\ndepends_on = [\"WS-04\"]\n";
+  auto order = tried("reorder", later);
+  ASSERT_TRUE(order) << order.error().text();
+  EXPECT_EQ(find(order->plan, "WS-05")->depends_on, std::vector<std::string>{"WS-04"});
+  EXPECT_NE(tried("reorder", later, {"WS-04", "WS-05"}).error().message.find("WS-05 has begun"), std::string::npos);
+  auto circle = tried("reorder", std::string(later) + "[[workstream]]\nid = \"WS-04\"\ndepends_on = [\"WS-05\"]\n", {});
+  ASSERT_FALSE(circle);
+  EXPECT_TRUE(circle.error().is(Errc::denied)) << circle.error().text();
+  // What cannot be read is not refused, for a person may see to it.
+  for (auto* words : {"do WS-05 first", "", "[[workstream]]\nid = \"WS-04\"\nduration = \"long\"\n"})
+    EXPECT_TRUE(tried("estimate", words).error().is(Errc::invalid)) << words;
+  EXPECT_TRUE(tried("estimate", "[[workstream]]\nid = \"WS-77\"\nduration = \"1 day\"\n").error().is(Errc::denied));
+}
+
 TEST_F(Spawning, AnAgentWithoutSpecGetsADecisionAndBadOnesAreRefused) {
   auto spawned = spawn(plan, wire::SpawnAgent{.agent = "rust-pro", .workstream = "WS-20"});
   ASSERT_TRUE(spawned) << spawned.error().text();

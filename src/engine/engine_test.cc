@@ -411,9 +411,10 @@ TEST(Engine, ChangedPlanIsTakenOverWhereNothingHasBegun) {
   // What has begun goes to another orchestrator at once, and keeps its words: nothing may belong to one that is gone.
   auto moved = std::make_shared<plan::Plan>(*changed);
   moved->orchestrators = {{.id = "p"}};
-  for (auto& w : moved->workstreams) w.orchestrator = "p";
+  for (auto& w : moved->workstreams) w.orchestrator = "p", w.duration = plan::Days{8, 9};
   ASSERT_TRUE(b.in(UpdatePlan{b.run, moved, "ada"}));
   for (auto& w : b.r().plan->workstreams) EXPECT_EQ(w.orchestrator, "p") << w.id;
+  for (auto& w : b.r().plan->workstreams) EXPECT_EQ(w.duration, (plan::Days{8, 9})) << w.id;
   EXPECT_EQ(b.stage("A"), Stage::completed);
   b.end("B");
   b.end("N");

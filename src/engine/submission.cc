@@ -132,8 +132,10 @@ Result<Reply> Step::operator()(const UpdatePlan& input) {
         added.push_back(thing.id);
       } else if (plan::to_json(*old) != plan::to_json(thing)) {
         bool begun = has_begun(r->nodes[was]);
-        auto words = *old;  // but it goes to another orchestrator at once: the old one may be gone
-        if constexpr (requires { words.orchestrator; }) words.orchestrator = thing.orchestrator;
+        // But it goes to another orchestrator at once, for the old one may be gone; and an estimate is no work.
+        auto words = *old;
+        if constexpr (requires { words.orchestrator; })
+          words.orchestrator = thing.orchestrator, words.duration = thing.duration;
         bool moved = begun && plan::to_json(words) == plan::to_json(thing);
         (begun && !moved ? kept : changed).push_back(thing.id);
         if (begun) thing = std::move(words);

@@ -122,7 +122,7 @@ struct Plan {
   std::vector<Workstream> workstreams;  // in plan order
   std::vector<Gate> gates;
   std::string agents_toml;           // the [agents.*] tables as written; src/agents reads them
-  std::vector<std::string> spawned;  // what was spawned into its run, each a request of the wire as JSON, in order
+  std::vector<std::string> spawned;  // what was spawned into its run, in order: a request of the wire, or a proposal
   std::vector<std::string> files;    // sources; files[0] is the plan file
 };
 

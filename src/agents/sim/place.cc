@@ -178,7 +178,7 @@ void Place::script(std::string_view name, std::string_view text) const {
 
 std::string Place::agents_toml() const {
   auto command = fmt::format("command = [\"sh\", \"{}\"]\nsandbox = \"off\"\n", (path() / "agent.sh").string());
-  return "[agents.coder]\n" + command + "retries = 1\nconflicts = 1\n[agents.coder.limits]\nmoney = 4\n" +
+  return "[agents.coder]\n" + command + "[agents.coder.limits]\nretries = 1\nconflicts = 1\nmoney = 4\n" +
          "attempt_money = 3\n[agents.critic]\n" + command + "[agents.lead]\n" + command;
 }
 
