@@ -1,6 +1,7 @@
 #!/bin/sh
-# FTXUI for the TUI: the distribution's package where there is one, else (Debian 12) Debian 13's source package, built
-# once into .dev/ftxui with CMake. The package mirror is the one this machine already uses.
+# FTXUI for the TUI: the distribution's package where there is one, else (Debian 12, Ubuntu 24.04) the source package of a
+# later release of the same distribution, built once into .dev/ftxui with CMake. The package mirror is the one this
+# machine already uses.
 set -eu
 cd "$(dirname "$0")/.."
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
@@ -13,13 +14,24 @@ fi
 prefix="$PWD/.dev/ftxui"
 if [ -f "$prefix/done" ]; then exit 0; fi
 
-echo "dev: building FTXUI from Debian 13's source package (about a minute, once)" >&2
+# Ubuntu's mirror for processors other than x86 carries no sources: the main one does.
+. /etc/os-release
+case "$ID ${ID_LIKE:-}" in
+*ubuntu*) release=resolute component=universe path='/ubuntu\(-ports\)\{0,1\}' keyring=ubuntu-archive-keyring ;;
+*) release=trixie component=main path=/debian keyring=debian-archive-keyring ;;
+esac
 mirror=$(cat /etc/apt/sources.list.d/*.sources /etc/apt/sources.list 2>/dev/null |
-  sed -n 's/^URIs: *//p; s/^deb \(\[[^]]*\] \)\{0,1\}\(http[^ ]*\) .*/\2/p' | grep -m1 '/debian/\{0,1\}$')
+  sed -n 's/^URIs: *//p; s/^deb \(\[[^]]*\] \)\{0,1\}\(http[^ ]*\) .*/\2/p' | tr ' ' '\n' | grep -m1 "$path/\{0,1\}\$" |
+  sed 's,//ports\.\(.*\)/ubuntu-ports,//archive.\1/ubuntu,')
+if [ -z "$mirror" ]; then
+  echo "dev: no package mirror of $ID found in /etc/apt to take FTXUI's source from; install libftxui-dev and try again" >&2
+  exit 1
+fi
+echo "dev: building FTXUI from the source package of $release (about a minute, once)" >&2
 work="$PWD/.dev/ftxui-build"
 rm -rf "$work" "$prefix"
 mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$prefix"
-echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror trixie main" >"$work/src.list"
+echo "deb-src [signed-by=/usr/share/keyrings/$keyring.gpg] $mirror $release $component" >"$work/src.list"
 apt="apt-get -q -o Dir::Etc::sourcelist=$work/src.list -o Dir::Etc::sourceparts=- -o Dir::State::lists=$work/lists
   -o Dir::Cache=$work/cache -o APT::Sandbox::User=root"
 (cd "$work" && $apt update >&2 && $apt source ftxui >&2)
