@@ -34,8 +34,8 @@ mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$prefix"
 echo "deb-src [signed-by=/usr/share/keyrings/$keyring.gpg] $mirror $release $component" >"$work/src.list"
 apt="apt-get -q -o Dir::Etc::sourcelist=$work/src.list -o Dir::Etc::sourceparts=- -o Dir::State::lists=$work/lists
   -o Dir::Cache=$work/cache -o APT::Sandbox::User=root"
-(cd "$work" && $apt update >&2 && $apt source ftxui >&2)
-source=$(find "$work" -mindepth 1 -maxdepth 1 -type d -name 'ftxui-[0-9]*')
+(cd "$work" && $apt update >&2 && $apt source --tar-only ftxui >&2 && tar xf ftxui_*.orig.tar.*)
+source=$(find "$work" -mindepth 1 -maxdepth 1 -type d -iname 'ftxui-[0-9]*')
 launcher=""
 if command -v ccache >/dev/null; then launcher="-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"; fi
 cmake -S "$source" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DFTXUI_BUILD_EXAMPLES=OFF \
