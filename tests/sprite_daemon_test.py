@@ -110,6 +110,42 @@ class SpriteDaemon(unittest.TestCase):
         until(lambda: not self.worker()[0]["jobs"], "the worker is free again", 10)
         self.client.wait(self.client.generate("next", steps=1).job_id, timeout_s=60)
 
+    def train(self, out, *words):
+        return self.daemon.run("train", "--detach", "--dataset", Path(self.folder.name) / "data", "-o", out, "--batch", 1,
+                               *words).strip()
+
+    def ended(self, job):
+        until(lambda: self.client.ask("show_job", id=job)["job"]["state"] not in ("queued", "running"), "it ends", 120)
+        return self.client.ask("show_job", id=job)["job"]
+
+    def test_a_lora_is_trained_as_a_job(self):
+        job = self.ended(self.train("style", "--lora", "--steps", 2))
+        self.assertEqual(job["state"], "completed", job)
+        self.assertEqual(job["result"]["lora"], str(self.daemon.project / "style/lora.safetensors"))
+        self.assertTrue((self.daemon.project / "style/lora.safetensors").exists())
+        self.assertEqual(Path(job["result"]["image_paths"][0]).read_bytes(),
+                         (self.daemon.project / "style/sheet.png").read_bytes(), "a picture of it is the job's result")
+
+    def test_a_training_whose_worker_is_killed_goes_on_from_its_checkpoint(self):
+        job = self.train("network", "--steps", 100, "--channels", "16,32,32", "--checkpoint-minutes", 0.001)
+        until((self.daemon.project / "network/train.safetensors").exists, "there is a checkpoint", 60)
+        for process in self.daemon.processes(r"sparky worker .*local-train"):
+            os.kill(process, signal.SIGKILL)
+        until(lambda: len(self.daemon.processes(r"sparky-sprite train")) <= 1, "the old one has ended", 20)
+        done = self.ended(job)
+        self.assertEqual((done["state"], done["result"]["step"]), ("completed", 100), done)
+
+    def test_a_cancelled_training_leaves_a_checkpoint_that_another_job_goes_on_from(self):
+        job = self.train("cancelled", "--minutes", 30, "--channels", "16,32,32")
+        until(lambda: (self.daemon.project / "cancelled/loss.csv").exists(), "it trains", 60)
+        self.client.cancel(job)
+        self.assertEqual(self.client.job(job).status, "cancelled")
+        until((self.daemon.project / "cancelled/train.safetensors").exists, "it leaves a checkpoint", 60)
+        until(lambda: not self.daemon.processes(r"sparky-sprite train"), "it has ended", 60)
+        self.assertEqual(self.ended(self.train("cancelled", "--steps", 1))["state"], "failed", "it is not overwritten")
+        again = self.ended(self.train("cancelled", "--resume", "--steps", 40))
+        self.assertEqual(again["state"], "completed", again)
+
 
 class IdleWorker(unittest.TestCase):
     def test_a_worker_with_nothing_to_do_is_ended(self):

@@ -22,6 +22,7 @@
 #include "studio/generate.h"
 #include "studio/sprite_process.h"
 #include "studio/sprite_request.h"
+#include "studio/train_job.h"
 #include "wire/client.h"
 #include "wire/fields.h"
 
@@ -282,6 +283,18 @@ Status image_info(const std::string& file, const Context& context) {
   return {};
 }
 
+// Leaves a training to the daemon: `words` are those behind `sparky train`.
+Status train_detached(const std::vector<std::string>& words, const Context& context) {
+  SPARKY_ASSIGN(auto request, studio::train_request(words));
+  auto client = connect(context);
+  if (!client || !can_do(*client, "train"))
+    return fail(Errc::unavailable, "no daemon is running that can train",
+                "`sparky serve --detach` starts one; without --detach it is trained here");
+  SPARKY_ASSIGN(auto id, submit_job(*client, {.kind = "train", .request = wire::document(std::move(request))}));
+  fmt::print("{}\n", context.json ? json_text(Json{{"job", id}}) : id);
+  return {};
+}
+
 // train and eval run as sparky-sprite itself: one definition of their options, signals and exit code as they are.
 void add_handed_on(CLI::App& app, Context& context, const char* name, const char* help) {
   auto* cmd = app.add_subcommand(name, help);
@@ -289,6 +302,11 @@ void add_handed_on(CLI::App& app, Context& context, const char* name, const char
   cmd->fallthrough(false);  // every option behind it is the worker's, --help too
   cmd->set_help_flag();
   cmd->callback([cmd, name, &context] {
+    auto given = cmd->remaining();
+    if (std::string_view(name) == "train" && std::erase(given, "--detach") > 0) {
+      if (auto s = train_detached(given, context); !s) context.exit = report(s.error());
+      return;
+    }
     auto program = studio::find_sprite_program();
     if (!program) {
       context.exit = report(program.error());
@@ -296,7 +314,7 @@ void add_handed_on(CLI::App& app, Context& context, const char* name, const char
     }
     std::vector<std::string> words = {program->string(), name};
     if (context.json && std::string_view(name) == "train") words.emplace_back("--json");
-    for (auto& w : cmd->remaining()) words.push_back(w);
+    for (auto& w : given) words.push_back(w);
     std::vector<char*> argv;
     for (auto& w : words) argv.push_back(w.data());
     argv.push_back(nullptr);

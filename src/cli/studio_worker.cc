@@ -12,6 +12,7 @@
 #include "studio/generate.h"
 #include "studio/jobs.h"
 #include "studio/models.h"
+#include "studio/train_job.h"
 #include "wire/address.h"
 
 namespace sparky::cli {
@@ -53,6 +54,9 @@ Result<wire::Made> studio_job(studio::SpriteStudio& sprites, const wire::Lease& 
     made = sprites.load(lease.model, progress, cancelled);
   } else if (lease.kind == "unload") {
     made = sprites.unload(lease.model, cancelled);
+  } else if (lease.kind == "train") {
+    auto preview = [&](std::string png, int64_t step) { job.preview("sheet.png", std::move(png), step); };
+    made = studio::train(request, lease.job, output.path(), progress, preview, cancelled);
   } else {
     auto function = studio::job_functions().find(lease.kind);
     if (function == studio::job_functions().end())
@@ -115,6 +119,13 @@ std::vector<conductor::WorkerProgram> worker_programs(const fs::path& project, D
       return {};
     };
     programs.push_back(std::move(sprite));
+    conductor::WorkerProgram train{.name = "train", .kinds = {"train"}};
+    train.argv = with(train.kinds, 1);
+    train.check = [](std::string_view, const Json& request) -> Status {
+      SPARKY_TRY(studio::train_arguments(request));
+      return {};
+    };
+    programs.push_back(std::move(train));
   }
   conductor::WorkerProgram pictures{.name = "pictures"};
   for (auto& [kind, function] : studio::job_functions()) pictures.kinds.push_back(kind);

@@ -1,6 +1,7 @@
 // sparky-sprite: the worker that trains, runs and measures the sprite model; the only program that links libtorch.
 #include <fmt/format.h>
 #include <malloc.h>
+#include <poll.h>
 #include <torch/torch.h>
 #include <unistd.h>
 
@@ -39,34 +40,58 @@ int report(const Status& status) {
 
 std::string left(double seconds) { return human(Duration(int64_t(seconds) * 1000)); }
 
-int train(sprite::TrainOptions o, const std::string& base, bool lora, bool json) {
+// What `train --json` prints (studio/sprite_process.h).
+void tell(const char* kind, const sprite::TrainReport& r) {
+  fmt::print("{}\n", json_text(Json{{"event", kind},
+                                    {"step", r.step},
+                                    {"samples", r.samples},
+                                    {"loss", r.loss},
+                                    {"samples_per_second", r.samples_per_second},
+                                    {"seconds", r.seconds},
+                                    {"seconds_left", r.seconds_left}}));
+  std::fflush(stdout);
+}
+
+struct TrainCommand {
+  sprite::TrainOptions options;
+  std::string base = "sprite-32";
+  bool lora = false, json = false, while_input = false;
+};
+
+bool input_closed() {
+  pollfd p{STDIN_FILENO, 0, 0};
+  return ::poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
+}
+
+int train(TrainCommand c) {
+  auto& o = c.options;
+  sprite::TrainReport last;
   auto run = [&]() -> Status {
-    if (lora) {
-      SPARKY_ASSIGN(o.base, studio::find_model(base));
+    if (c.lora) {
+      SPARKY_ASSIGN(o.base, studio::find_model(c.base));
     }
     bool endless = o.minutes <= 0 && o.steps <= 0;
-    if (endless && lora) o.steps = 300;
-    if (endless && !lora) o.minutes = 60;
-    if (lora) o.batch = std::min<int64_t>(o.batch, 16), o.ema = std::min(o.ema, 0.98);
+    if (endless && c.lora) o.steps = 300;
+    if (endless && !c.lora) o.minutes = 60;
+    if (c.lora) o.batch = std::min<int64_t>(o.batch, 16), o.ema = std::min(o.ema, 0.98);
     return sprite::train(
         o,
         [&](const sprite::TrainReport& r) {
-          if (json) {
-            fmt::print("{}\n", json_text(Json{{"event", "progress"},
-                                              {"step", r.step},
-                                              {"samples", r.samples},
-                                              {"loss", r.loss},
-                                              {"samples_per_second", r.samples_per_second},
-                                              {"seconds_left", r.seconds_left}}));
-          } else {
-            fmt::print("step {:>6}  loss {:.4f}  {:.1f} samples/s  {} to go\n", r.step, r.loss, r.samples_per_second,
-                       left(r.seconds_left));
-          }
+          last = r;
+          if (c.json) return tell("progress", r);
+          fmt::print("step {:>6}  loss {:.4f}  {:.1f} samples/s  {} to go\n", r.step, r.loss, r.samples_per_second,
+                     left(r.seconds_left));
           std::fflush(stdout);
         },
-        [] { return stop_asked != 0; });
+        [&] {
+          if (c.while_input && input_closed()) stop_asked = 1;
+          return stop_asked != 0;
+        });
   };
-  int code = report(run());
+  auto done = run();
+  if (c.json && done) tell("result", last);
+  if (c.json && !done) fmt::print("{}\n", json_text(sprite::error_event(done.error())));
+  int code = report(done);
   if (code == 0 && stop_asked) fmt::print(stderr, "stopped; --resume goes on from here\n");
   return code == 0 && stop_asked ? 130 : code;
 }
@@ -116,9 +141,8 @@ int main(int argc, char** argv) {
   auto* serve =
       app.add_subcommand("serve", "draw what JSON lines on standard input ask for (see studio/sprite_process.h)");
 
-  sprite::TrainOptions t;
-  std::string base = "sprite-32";
-  bool lora = false, json = false;
+  TrainCommand tc;
+  auto& t = tc.options;
   auto* train_cmd = app.add_subcommand("train", "train a model, or with --lora a small addition to one");
   train_cmd->add_option("--dataset", t.dataset, "what `sparky dataset build` made")->required();
   train_cmd->add_option("-o,--out", t.out, "the folder for model, checkpoints, loss.csv, loss.png and sheets")
@@ -133,13 +157,15 @@ int main(int argc, char** argv) {
   train_cmd->add_option("--channels", t.channels, "of the network at 16², 8² and 4²")->capture_default_str();
   train_cmd->add_option("--checkpoint-minutes", t.checkpoint_minutes)->capture_default_str();
   train_cmd->add_option("--sheet-minutes", t.sheet_minutes, "between contact sheets")->capture_default_str();
-  train_cmd->add_flag("--lora", lora, "train a LoRA on --base");
-  train_cmd->add_option("--base", base, "the model a LoRA adds to")->capture_default_str();
+  train_cmd->add_flag("--lora", tc.lora, "train a LoRA on --base");
+  train_cmd->add_option("--base", tc.base, "the model a LoRA adds to")->capture_default_str();
   train_cmd->add_option("--rank", t.rank, "of the LoRA")->capture_default_str();
   train_cmd->add_option("--alpha", t.alpha, "of the LoRA: its weight is alpha/rank")->capture_default_str();
-  train_cmd->add_flag("--json", json, "progress as JSON lines");
+  train_cmd->add_flag("--json", tc.json, "progress as JSON lines");
+  train_cmd->add_flag("--while-input", tc.while_input, "stop when standard input closes")->group("");
   train_cmd->footer(
       "Ctrl-C stops after the step at hand, with a checkpoint.\n"
+      "`sparky train --detach …` leaves it to the daemon, as a job of its queue, and prints the job's id.\n"
       "Example: sparky train --dataset .train/data -o .train/run --minutes 120\n"
       "         sparky train --lora --dataset .train/mine -o .train/style --steps 300");
 
@@ -177,7 +203,7 @@ int main(int argc, char** argv) {
   if (serve->parsed()) return std::signal(SIGINT, SIG_IGN), sprite::serve(STDIN_FILENO, STDOUT_FILENO);
   std::signal(SIGINT, [](int) { stop_asked = 1; });
   std::signal(SIGTERM, [](int) { stop_asked = 1; });
-  if (train_cmd->parsed()) return train(t, base, lora, json);
+  if (train_cmd->parsed()) return train(tc);
   if (eval_cmd->parsed()) return std::signal(SIGINT, SIG_DFL), evaluate(e, model, out);
   if (export_cmd->parsed()) return report(sprite::export_half(from, to));
   if (sheet_cmd->parsed()) return report(draw_sheet(sheet_model, prompts, sheet_out));

@@ -78,7 +78,9 @@ class Server {
   }
 
   void emit_error(const Json& id, const Error& e) {
-    emit({{"event", "error"}, {"id", id}, {"code", code_name(e.code)}, {"message", e.message}, {"help", e.help}});
+    Json event = error_event(e);
+    event["id"] = id;
+    emit(event);
   }
 
   // Takes in what has arrived; waits for it with timeout_ms < 0. False at the end of the input.
@@ -200,6 +202,10 @@ class Server {
 };
 
 }  // namespace
+
+Json error_event(const Error& e) {
+  return {{"event", "error"}, {"code", code_name(e.code)}, {"message", e.message}, {"help", e.help}};
+}
 
 int serve(int in, int out) { return Server(in, out).run(); }
 

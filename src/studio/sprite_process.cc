@@ -74,7 +74,7 @@ Result<fs::path> find_lora(const std::string& name) {
               "`sparky models` names those there are; `sparky train --lora` makes one");
 }
 
-Result<SpriteProcess> SpriteProcess::start() {
+Result<SpriteProcess> SpriteProcess::start(const std::vector<std::string>& arguments) {
   SPARKY_ASSIGN(fs::path program, find_sprite_program());
   int to[2], from[2];
   if (::pipe2(to, O_CLOEXEC) != 0) return fail_errno(errno, "cannot make a pipe");
@@ -86,10 +86,11 @@ Result<SpriteProcess> SpriteProcess::start() {
   posix_spawn_file_actions_adddup2(&actions, to_read.get(), 0);
   posix_spawn_file_actions_adddup2(&actions, from_write.get(), 1);
   std::string path = program.string();
-  char serve[] = "serve";
-  char* argv[] = {path.data(), serve, nullptr};
+  std::vector<char*> argv{path.data()};
+  for (auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
   pid_t pid = -1;
-  int e = ::posix_spawn(&pid, path.c_str(), &actions, nullptr, argv, environ);
+  int e = ::posix_spawn(&pid, path.c_str(), &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   if (e != 0) return fail_errno(e, "cannot start " + path);
   return SpriteProcess(pid, std::move(to_write), std::move(from_read));

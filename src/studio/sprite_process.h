@@ -1,4 +1,5 @@
-// SpriteProcess: a conversation with sparky-sprite, the only program that links libtorch. One JSON object a line:
+// SpriteProcess: a conversation with sparky-sprite, the only program that links libtorch. One JSON object a line. With
+// `sparky-sprite serve`:
 //   to it    {"op": "generate", "id": 1, "request": {…}}   {"op": "cancel", "id": 1}
 //            {"op": "load", "id": 1, "model": FOLDER}     {"op": "unload", "id": 1, "model": FOLDER}
 //   from it  {"event": "ready", "device": "cpu"}
@@ -7,7 +8,10 @@
 //            {"event": "result", "id", "pictures": [{"seed", "png"}], "warnings": […], "model_hash", "seconds",
 //             "loaded": [FOLDER]}                            of load and unload: `loaded` alone
 //            {"event": "error", "id", "code", "message", "help"}
-// The program ends when its input closes, so it never outlives who started it.
+// With `sparky-sprite train --json --while-input`, which is told nothing:
+//   from it  {"event": "progress", "step", "samples", "loss", "samples_per_second", "seconds", "seconds_left"}
+//            {"event": "result", the same fields}   {"event": "error", "code", "message", "help"}
+// Either ends when its input closes, so it never outlives who started it; a training with a checkpoint.
 #pragma once
 #include <sys/types.h>
 
@@ -41,7 +45,7 @@ Error error_of(const Json& event);
 
 class SpriteProcess {
  public:
-  static Result<SpriteProcess> start();
+  static Result<SpriteProcess> start(const std::vector<std::string>& arguments = {"serve"});
   SpriteProcess(SpriteProcess&& other) noexcept;
   SpriteProcess& operator=(SpriteProcess&&) = delete;
   ~SpriteProcess();  // closes its input, waits; kills what does not end within seconds
@@ -51,6 +55,7 @@ class SpriteProcess {
   Result<Json> receive();
   // The same, but nothing if none comes in time.
   Result<std::optional<Json>> receive(Duration timeout);
+  void close_input() { in_.reset(); }
   void kill();  // for one that does not listen; receive() then says how it ended
 
  private:

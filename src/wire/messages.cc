@@ -71,7 +71,9 @@ ErrorReply error_reply(const Error& error) {
   return {error.message, error.help, std::string(codes[static_cast<int>(error.code)]), {}};
 }
 
-Role role_of_kind(std::string_view kind) { return kind == "exec" || kind == "deploy" ? Role::operate : Role::submit; }
+Role role_of_kind(std::string_view kind) {
+  return kind == "exec" || kind == "deploy" || kind == "train" ? Role::operate : Role::submit;
+}
 Role role_of(const Request& request) {
   if (auto* job = std::get_if<SubmitJob>(&request)) return role_of_kind(job->kind);
   return std::visit([](auto& message) { return message.role; }, request);

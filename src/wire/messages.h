@@ -249,8 +249,8 @@ struct SubmitJob {
   std::string worker;
   SPARKY_MESSAGE(
       "submit_job",
-      "Puts a job into the queue. Answer: job_accepted or job_error. Of the kinds exec and deploy, which act "
-      "outside outputs/, it needs the role operate.") {
+      "Puts a job into the queue. Answer: job_accepted or job_error. Of the kinds exec, deploy and train, which "
+      "act outside outputs/, it needs the role operate.") {
     v.maybe("id", m.id, "unique; left out: one is made. The same id and content again: the same job");
     v("kind", m.kind, "what a worker must be able to do: generate, train, compare, exec, …");
     v.maybe("model", m.model, "what the worker must have");

@@ -101,6 +101,7 @@ TEST(Envelope, AKeyThatIsAFieldOfItsOwnIsNotTheIdempotencyKey) {
 TEST(Roles, WhatActsOutsideOutputsIsForOperators) {
   EXPECT_EQ(role_of(Request(SubmitJob{.kind = "snap"})), Role::submit);
   EXPECT_EQ(role_of(Request(SubmitJob{.kind = "deploy"})), Role::operate);
+  EXPECT_EQ(role_of(Request(SubmitJob{.kind = "train"})), Role::operate);
   EXPECT_EQ(role_of(Request(SubmitJob{.kind = "exec"})), Role::operate);
 }
 

@@ -59,7 +59,7 @@ struct WorkerProgress {
   SPARKY_MESSAGE("worker_progress", "How far an attempt is.") {
     v("name", m.name, "of the worker");
     v("attempt", m.attempt, "the attempt");
-    v("stage", m.stage, "initializing, loading_models, encoding, sampling, decoding or post_processing");
+    v("stage", m.stage, "initializing, loading_models, encoding, sampling, decoding, post_processing or training");
     v.maybe("step", m.step, "of total_steps");
     v.maybe("total_steps", m.total_steps, "left out: not known");
     v("fraction", m.fraction, "0 to 1");
