@@ -1,5 +1,6 @@
-// What `sparky worker` can do by itself, and which workers the daemon starts for it: pictures from the model
-// (generate, and load and unload of models), training (studio/train_job.h), the studio's work on pictures (studio/jobs.h), and commands (exec).
+// What `sparky worker` can do by itself, and which workers the daemon starts for it: pictures from the model (generate,
+// and load and unload of models), training (studio/train_job.h), the studio's work on pictures (studio/jobs.h), and
+// commands (exec).
 #pragma once
 #include <filesystem>
 #include <string>
