@@ -4,13 +4,15 @@ agent (scripted_agent.py), honest and otherwise, with everything killed twice in
 
   agents_demo.py BIN_DIR [--keep] [--no-sandbox]     BIN_DIR holds sparky and sparky-warden
 
-With --no-sandbox bubblewrap fails, as it does where namespaces are forbidden: then a person is asked, once for all.
+With --no-sandbox bubblewrap fails, as it does where namespaces are forbidden (in most containers): then a person is asked,
+once for all.
 
 At the end: main is green, every criterion has its evidence, each change is merged once, costs add up, and no process
 and no file is left over. Exit status 0 if all of that is so."""
 import json, os, shutil, signal, subprocess, sys, tempfile, time
 
-BIN, KEEP, BARE = os.path.abspath(sys.argv[1]), "--keep" in sys.argv, "--no-sandbox" in sys.argv
+BIN, KEEP = os.path.abspath(sys.argv[1]), "--keep" in sys.argv
+FAKE = "--no-sandbox" in sys.argv
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = tempfile.mkdtemp(prefix="sparky-agents-")
 REPO, STATE, REMOTE = f"{TOP}/game", f"{TOP}/state", f"{TOP}/remote.git"
@@ -23,6 +25,15 @@ ENV.pop("SPARKY_ATTEMPT", None)
 RESOLVE = ("git rebase -q refs/sparky/remotes/origin/main || "
            "(cat shared.txt | grep -v '^[<=>]' > merged && mv merged shared.txt && git add shared.txt && "
            "GIT_EDITOR=true git rebase --continue)")
+
+
+def sandbox_works():
+    """As src/agents/sandbox.cc asks."""
+    probe = ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--unshare-pid", "true"]
+    return shutil.which("bwrap") and subprocess.run(probe, capture_output=True).returncode == 0
+
+
+BARE = FAKE or not sandbox_works()
 
 
 def work(name):
@@ -119,7 +130,7 @@ def make_project():
     for directory in (REPO, STATE, f"{REPO}/tests"):
         os.makedirs(directory)
     os.makedirs(f"{TOP}/bin")
-    if BARE:
+    if FAKE:
         with open(f"{TOP}/bin/bwrap", "w") as file:
             file.write("#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n")
         os.chmod(f"{TOP}/bin/bwrap", 0o755)

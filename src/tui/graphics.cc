@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "pixel/files.h"
+#include "pixel/palette.h"
 #include "wire/fields.h"
 
 namespace sparky::tui {
@@ -132,6 +133,30 @@ std::string printed(ChafaCanvas* canvas) {
   return out;
 }
 
+// Without colours only light and dark are left. The picture's own range is spread over the lighter part of what there
+// is, so that a dark sprite is no hole; of braille dots, which are there or not, more stand where it is lighter.
+Picture shaded(const Picture& picture, bool dots) {
+  auto light = [](pixel::Rgba p) { return (2126 * p.r + 7152 * p.g + 722 * p.b) / 10000; };
+  int darkest = 255, lightest = 0;
+  for (auto p : picture.pixels) {
+    if (p.a < 128) continue;
+    darkest = std::min(darkest, light(p));
+    lightest = std::max(lightest, light(p));
+  }
+  Picture out = picture;
+  for (auto& p : out.pixels) {
+    const int floor = dots ? 96 : 140;  // a letter is chosen by how much of its cell it fills, and below half none is
+    int share = lightest > darkest ? (light(p) - darkest) * (255 - floor) / (lightest - darkest) : 255 - floor;
+    auto gray = uint8_t(std::clamp(floor + share, 0, 255));
+    p = p.a < 128 ? pixel::Rgba{} : pixel::Rgba{gray, gray, gray, 255};
+  }
+  if (!dots) return out;
+  return pixel::remap(out,
+                      {.name = {}, .author = {}, .colors = {{0, 0, 0, 255}, {255, 255, 255, 255}}, .color_names = {}},
+                      {.dither = pixel::Dither::bayer4})
+      .value_or(out);
+}
+
 // The picture on whole cells, as large as fits.
 struct OnCells {
   Picture picture;
@@ -156,7 +181,7 @@ OnCells on_cells(const Picture& picture, const Terminal& terminal, int columns, 
   Picture canvas(out.columns * unit_w, height_of(out.rows));
   for (int y = 0; y < fitted.height; ++y)
     for (int x = 0; x < fitted.width; ++x) canvas.at(x, y) = fitted.at(x, y);
-  out.picture = std::move(canvas);
+  out.picture = symbols && terminal.colors == Colors::none ? shaded(canvas, braille) : std::move(canvas);
   return out;
 }
 

@@ -117,6 +117,24 @@ TEST(Graphics, WithoutColoursThereAreNoColourCodes) {
   EXPECT_TRUE(draw(Picture(), terminal(Graphics::symbols), 20, 10).bytes.empty());
 }
 
+TEST(Graphics, WithoutColoursADarkSpriteIsSeenAllTheSame) {
+  Picture dark(16, 16);
+  for (int y = 4; y < 12; ++y)
+    for (int x = 4; x < 12; ++x) dark.at(x, y) = {uint8_t(8 + x), 10, 40, 255};
+  for (bool unicode : {true, false}) {
+    auto plain = terminal(Graphics::symbols, Colors::none);
+    plain.unicode = unicode;
+    auto symbols = draw_symbols(dark, plain, unicode ? 8 : 16, unicode ? 4 : 16);
+    for (int y = 0; y < symbols.rows; ++y)
+      for (int x = 0; x < symbols.columns; ++x) {
+        bool inside = x * 4 >= symbols.columns && x * 4 < symbols.columns * 3 && y * 4 >= symbols.rows &&
+                      y * 4 < symbols.rows * 3;
+        auto character = symbols.cells[size_t(y * symbols.columns + x)].character;
+        EXPECT_EQ(inside, character != U' ' && character != U'\u2800') << x << "," << y << " unicode " << unicode;
+      }
+  }
+}
+
 TEST(Graphics, TransparentHalvesOfACellShowTheBackground) {
   for (bool above : {true, false}) {
     Picture half(4, 4);
