@@ -69,8 +69,9 @@ def svg(captured, columns, rows):
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{columns * CELL_W}" height="{rows * CELL_H}" '
            f'font-family="monospace" font-size="15">',
            f'<rect width="100%" height="100%" fill="{BACKGROUND}"/>']
+    pen = Pen()  # goes on from line to line
     for y, line in enumerate(captured.split("\n")[:rows]):
-        pen, x = Pen(), 0
+        x = 0
         for part in re.split(r"(\x1b\[[0-9;]*m)", line):
             if part.startswith("\x1b["):
                 pen.take(part[2:-1])
@@ -86,6 +87,8 @@ def svg(captured, columns, rows):
                 if c in "▀▄█":  # drawn, so that pixels are pixels in every font
                     t, h = {"▀": (top, 9), "▄": (top + 9, 9), "█": (top, 18)}[c]
                     out.append(f'<rect x="{left}" y="{t}" width="{w}" height="{h}" fill="{fg}" shape-rendering="crispEdges"/>')
+                elif c in "▏▎▍▌▋▊▉":
+                    out.append(f'<rect x="{left}" y="{top}" width="{CELL_W * (1 + "▏▎▍▌▋▊▉".index(c)) / 8}" height="{CELL_H}" fill="{fg}" shape-rendering="crispEdges"/>')
                 elif "\u2800" <= c <= "\u28ff":  # braille: bit and place of each dot
                     for bit, (column, row) in enumerate(((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))):
                         if ord(c) >> bit & 1:
@@ -135,22 +138,26 @@ PROMPTS = ["a red dragon", "a giant spider", "a treasure chest", "a purple robe"
            "a knight with a long sword", "a dark cloud"]
 
 
-def prepare(sparky, project):
-    """A project in the middle of its work; returns the process of its daemon."""
+def serve(sparky, project):
     project.mkdir(parents=True)
-    (project / "plan.toml").write_text(PLAN)
-    daemon = subprocess.Popen([sparky, "--project", project, "serve", "--req", "none", "--pub", "none", "--events", "none",
-                               "--http", "none"], stderr=subprocess.DEVNULL)
+    return subprocess.Popen([sparky, "--project", project, "serve", "--req", "none", "--pub", "none", "--events", "none",
+                             "--http", "none"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def prepare(sparky, project):
+    """A project in the middle of its work: a run that waits for a person, and pictures."""
     while not (project / ".sparky/sock").exists():
         time.sleep(0.1)
-    subprocess.run([sparky, "--project", project, "run", project / "plan.toml", "--detach"], check=True,
-                   capture_output=True)
+    (project / "plan.toml").write_text(PLAN)
+    run = subprocess.Popen([sparky, "--project", project, "run", project / "plan.toml"], stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL)
     for prompt in PROMPTS:
         submit(sparky, project, prompt)
     while '"queued"' in (jobs := subprocess.run([sparky, "--json", "--project", project, "jobs"], check=True,
                                                 capture_output=True, text=True).stdout) or '"running"' in jobs:
         time.sleep(1)
-    return daemon
+    run.terminate()  # which only watched
+    run.wait()
 
 
 def submit(sparky, project, prompt, steps=20):
@@ -172,10 +179,21 @@ def main():
     parser.add_argument("--keys", action="append", default=[], help="SCREEN=KEYS: pressed before its picture is taken")
     parser.add_argument("--size", default="100x30")
     args = parser.parse_args()
-    columns, rows = map(int, args.size.split("x"))
     extra = dict(k.split("=", 1) for k in args.keys)
     sparky, project = str(Path(args.sparky).resolve()), Path(args.project).resolve()
-    daemon = prepare(sparky, project) if args.prepare else None
+    daemon = serve(sparky, project) if args.prepare else None
+    try:
+        if daemon:
+            prepare(sparky, project)
+        take(args, sparky, project, extra, daemon is not None)
+    finally:
+        if daemon:
+            daemon.terminate()
+            daemon.wait()
+
+
+def take(args, sparky, project, extra, busy):
+    columns, rows = map(int, args.size.split("x"))
     with tempfile.TemporaryDirectory() as directory:
         env = dict(os.environ, TERM="tmux-256color", COLORTERM="truecolor", LANG="C.UTF-8", SPARKY_GRAPHICS="symbols")
         env.pop("TMUX", None)
@@ -196,7 +214,7 @@ def main():
                     time.sleep(0.5)
                 if number > 1:
                     tmux("send-keys", "-t", "0", str(number))
-                if daemon and screen == "queue":
+                if busy and screen == "queue":
                     for prompt in ("a horned demon", "a frost giant", "a crystal ball", "a magic staff"):
                         submit(sparky, project, prompt, 60)
                 for key in extra.get(screen, "").split():
@@ -209,9 +227,6 @@ def main():
                 Path(args.out, f"tui-{screen}.svg").write_text(svg(captured, columns, rows))
         finally:
             subprocess.run(["tmux", "-S", f"{directory}/tmux", "kill-server"], env=env, capture_output=True)
-            if daemon:
-                daemon.terminate()
-                daemon.wait()
 
 
 if __name__ == "__main__":
