@@ -183,7 +183,8 @@ std::string conflict_text(const Conflict& conflict, const std::string& onto) {
 
 Result<int> merge_step(const Task& task) {
   // What goes wrong here is not the agent's fault, so it does not go back to it: once more, then a person looks.
-  constexpr int tries_max = 3;
+  // Longer than a lock of a killed git is left alone (Repository::remove_stale_locks).
+  constexpr int tries_max = 3, pause_ms = 5000;
   for (int i = 1;; ++i) {
     auto code = [&]() -> Result<int> {
       SPARKY_ASSIGN(auto repository, Repository::open(task.root));
@@ -193,7 +194,7 @@ Result<int> merge_step(const Task& task) {
     if (code) return code;
     say("the merge does not go through: " + code.error().text());
     if (code.error().is(Errc::io) && i < tries_max && !interrupted()) {
-      ::poll(nullptr, 0, i * 2000);
+      ::poll(nullptr, 0, i * pause_ms);
       continue;
     }
     SPARKY_TRY(write_outcome(task, fmt::format("{} is ready, but the merge does not go through: {}", task.workstream.id,

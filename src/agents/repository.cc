@@ -513,8 +513,10 @@ Status Repository::advance(const std::string& branch, const std::string& expecte
     return fail(Errc::busy, fmt::format("{} is checked out at {}", branch, taken->string()),
                 "merge into a branch that nobody has checked out, or name a remote to push to");
   auto done = git(top_, {"update-ref", "refs/heads/" + branch, commit, expected});
-  if (!done) return moved();
-  return {};
+  if (done) return {};
+  auto now = resolve("refs/heads/" + branch);
+  if (now && *now == expected) return std::unexpected(done.error());  // a lock that a killed git left, or a full disk
+  return moved();
 }
 
 }  // namespace sparky::agents

@@ -191,6 +191,20 @@ TEST_F(RepositoryTest, ABranchThatIsCheckedOutIsNeverMoved) {
   EXPECT_TRUE(repo->advance("main", main, tip, "").error().is(Errc::busy)) << "it has moved";
 }
 
+TEST_F(RepositoryTest, ALockedBranchHasNotMoved) {
+  auto base = *repo->resolve("main");
+  ASSERT_TRUE(repo->make_branch("target", base));
+  ASSERT_TRUE(repo->add_worktree(work / "wt", "ws/X", "main"));
+  commit(work / "wt", "x.txt", "x\n");
+  auto head = *repo->resolve("ws/X");
+  auto lock = *repo->git_directory() / "refs/heads/target.lock";
+  write(lock, "");
+  EXPECT_TRUE(repo->advance("target", base, head, "").error().is(Errc::io));
+  fs::remove(lock);
+  EXPECT_TRUE(repo->advance("target", base, head, ""));
+  EXPECT_TRUE(repo->advance("target", base, head, "").error().is(Errc::busy)) << "it has moved";
+}
+
 TEST_F(RepositoryTest, ARemoteIsAdvancedOnlyFromWhereItWasChecked) {
   git(work, {"init", "-q", "--bare", "remote.git"});
   git(main_dir, {"remote", "add", "origin", (work / "remote.git").string()});

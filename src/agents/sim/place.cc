@@ -160,7 +160,7 @@ Place::Place(Random& random, const std::vector<std::string>& ids)
   put(repo() / "untracked.txt", "mine\n");
   put(repo() / "sparky.toml", fmt::format("[merge]\nbranch = \"main\"\nbatch = {}\n[budget]\nmoney = {}\n"
                                           "orchestrator_money = {}\n",
-                                          random.percent(60) ? 4 : 1, random.percent(50) ? 4 + random.below(8) : 0,
+                                          random.percent(70) ? 4 : 1, random.percent(50) ? 4 + random.below(8) : 0,
                                           random.percent(30) ? 3 + random.below(5) : 0));
   for (auto& id : ids) behave(id, {});
 }

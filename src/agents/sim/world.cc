@@ -29,7 +29,8 @@ constexpr unsigned step_seconds_max = 60;  // real ones; then it hangs
 
 std::vector<std::string> some_ids(Random& random) {
   std::vector<std::string> out{"A", "B", "C"};
-  if (random.percent(50)) out.push_back("D");
+  if (random.percent(60)) out.push_back("D");
+  if (random.percent(30)) out.push_back("E");
   return out;
 }
 
@@ -64,8 +65,8 @@ plan::Plan World::make_plan() {
 
 Summary World::play() {
   engine_ = std::make_unique<engine::Engine>();
-  take({engine::SetSlots{3, 0}, engine::CreateRun{std::make_shared<plan::Plan>(make_plan()), {}}});
-  for (size_t n = 15 + random_.below(15); n > 0 && !finished(); --n) turn();
+  take({engine::SetSlots{5, 0}, engine::CreateRun{std::make_shared<plan::Plan>(make_plan()), {}}});
+  for (size_t n = 20 + random_.below(20); n > 0 && !finished(); --n) turn();
   settle();
   summary_.merged = checker_.merged();
   return summary_;
@@ -123,13 +124,18 @@ void World::run_one() {
     now_ = std::max(now_ + Duration(1000), engine_->next_wakeup().value_or(now_));
     return take({engine::Tick{}});
   }
-  auto id = *std::next(pending_.begin(), long(random_.below(pending_.size())));
+  auto in_line = [&](engine::AttemptId a) {
+    return std::ranges::any_of(waiting_, [&](auto& w) { return w.attempt == a; });
+  };
+  std::vector<engine::AttemptId> all(pending_.begin(), pending_.end()), others;
+  std::ranges::copy_if(all, std::back_inserter(others), [&](auto a) { return !in_line(a); });
+  // Checks take long, so that others come to stand in line.
+  auto id = random_.pick(faults_ && !others.empty() && random_.percent(80) ? others : all);
   auto& attempt = *engine_->state().attempt(id);
   auto& run_state = *engine_->state().run(run_id);
   bool merge =
       attempt.work == engine::Work::check && plan::merges(run_state.criteria_of(attempt.node)[attempt.criterion]);
-  bool waits = std::ranges::any_of(waiting_, [&](auto& w) { return w.attempt == id; });
-  if (faults_ && merge && !waits && random_.percent(60)) return stand_in_line(id);
+  if (faults_ && merge && !in_line(id) && random_.percent(75)) return stand_in_line(id);
   run(id);
 }
 
