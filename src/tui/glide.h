@@ -11,6 +11,7 @@ namespace sparky::tui {
 
 class Glide {
  public:
+  static constexpr double part_rounding = 1e-6;  // so near below a whole part counts as it
   Glide() = default;
   Glide(double value) : from_(value), to_(value) {}  // at rest there; negative: not known
 
@@ -30,9 +31,9 @@ class Glide {
   // When it is one of `steps` equal parts of the whole further, or has arrived; nothing: it is at rest.
   std::optional<Time> next(Time now, int steps) const {
     if (now >= told_ + over_) return std::nullopt;
-    double part = (std::floor(at(now) * steps) + 1) / steps;
+    double part = (std::floor(at(now) * steps + part_rounding) + 1) / steps;
     double share = std::min(1.0, (part - from_) / (to_ - from_));
-    return std::max(now + Duration(1), told_ + Duration(int64_t(std::ceil(share * double(over_.count())))));
+    return std::max(now + Duration(1), told_ + Duration(int64_t(std::ceil(share * double(over_.count()) - 1e-9))));
   }
 
  private:

@@ -40,7 +40,7 @@ RC_GTEST_PROP(Glide, SaysWhenItLooksDifferent, ()) {
   glide.tell(0.2, now);
   glide.tell(0.2 + *rc::gen::inRange(1, 60) / 100.0, now += between);
   int steps = *rc::gen::inRange(1, 400);
-  auto step = [&](Time t) { return std::floor(glide.at(t) * steps + 1e-9); };
+  auto step = [&](Time t) { return std::floor(glide.at(t) * steps + Glide::part_rounding); };
   for (int n = 0; n < 2000; ++n) {
     auto next = glide.next(now, steps);
     if (!next) break;

@@ -142,7 +142,7 @@ int cells_of(int columns) { return std::max(1, columns - 6); }  // beside " 100 
 
 Element bar(double fraction, int columns, Color tint) {
   fraction = std::clamp(fraction, 0.0, 1.0);
-  int cells = cells_of(columns), eighths = int(fraction * cells * 8 + 1e-6);
+  int cells = cells_of(columns), eighths = int(fraction * cells * 8 + Glide::part_rounding);
   std::string done, rest;
   for (int i = 0; i < cells; ++i) (8 * i < eighths ? done : rest) += blocks[std::clamp(eighths - 8 * i, 0, 8)];
   return hbox({text(done) | color(tint), text(rest) | dim, text(fmt::format(" {:3.0f} %", fraction * 100))});
