@@ -7,9 +7,11 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 
+#include "base/process.h"
 #include "base/text.h"
 
 namespace sparky::tui {
@@ -210,6 +212,13 @@ std::string without_sequences(std::string_view bytes) {
 
 }  // namespace
 
+bool tmux_shows_sixels() {
+  auto said = run_program({"tmux", "display-message", "-p", "#{client_termfeatures}"}, {.timeout = Duration(1000)});
+  if (!said || !said->ok()) return false;
+  auto features = split(trim(said->out), ',');
+  return std::ranges::find(features, "sixel") != features.end();
+}
+
 Terminal detect(int in, int out, std::chrono::milliseconds limit, std::string* typed) {
   auto env = environment();
   std::string heard;
@@ -217,6 +226,7 @@ Terminal detect(int in, int out, std::chrono::milliseconds limit, std::string* t
   if (ask_it) heard = ask(in, out, !env.tmux.empty(), limit);
   if (typed) *typed = without_sequences(heard);
   auto answers = parse_answers(heard);
+  if (answers.sixel && !env.tmux.empty()) answers.sixel = tmux_shows_sixels();
   auto terminal = conclude(env, answers);
   add_window_size(out, terminal, answers.cell.has_value());
   return terminal;

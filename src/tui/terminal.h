@@ -51,6 +51,10 @@ Environment environment();
 // Colours and Unicode by the environment, graphics by the answers, overridden by SPARKY_GRAPHICS.
 Terminal conclude(const Environment& environment, const Answers& answers);
 
+// Whether the terminal in front of tmux shows sixels. tmux that was built with them (Ubuntu's) says for itself that it
+// does, and draws nothing that one sees where its terminal does not.
+bool tmux_shows_sixels();
+
 // Asks the terminal on these descriptors, for at most `limit`; raw mode while it asks, restored after. Without a
 // terminal: what the environment says, and symbols. Keys typed meanwhile are handed back in `typed`.
 Terminal detect(int in, int out, std::chrono::milliseconds limit, std::string* typed = nullptr);

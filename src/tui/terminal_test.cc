@@ -3,6 +3,11 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/files.h"
+
 namespace sparky::tui {
 namespace {
 
@@ -22,6 +27,23 @@ TEST(Terminal, SixelIsAttributeFourOfDa1) {
   EXPECT_TRUE(parse_answers("\x1b[?62;4;22c").sixel);
   EXPECT_FALSE(parse_answers("\x1b[?64;22c").sixel);
   EXPECT_FALSE(parse_answers("\x1b[?62;4;22").fence);
+}
+
+TEST(Terminal, InTmuxTheTerminalInFrontOfItDecidesAboutSixels) {
+  auto directory = std::move(*TemporaryDirectory::make());
+  std::string path = std::getenv("PATH");
+  ::setenv("PATH", (directory.path().string() + ":" + path).c_str(), 1);
+  auto says = [&](const std::string& features) {
+    auto program = directory.path() / "tmux";
+    EXPECT_TRUE(write_file_atomic(program, "#!/bin/sh\necho '" + features + "'\n", {.sync = false}));
+    std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+    return tmux_shows_sixels();
+  };
+  EXPECT_TRUE(says("bpaste,sixel,title"));
+  EXPECT_FALSE(says("bpaste,title"));
+  EXPECT_FALSE(says("")) << "nobody is looking";
+  EXPECT_FALSE(says("'; exit 1 #'"));
+  ::setenv("PATH", path.c_str(), 1);
 }
 
 TEST(Terminal, ARefusalIsNoSupport) { EXPECT_FALSE(parse_answers("\x1b_Gi=31;ENOTSUPPORTED\x1b\\\x1b[?1;2c").kitty); }
