@@ -367,13 +367,17 @@ TEST(Compatible, AnOriginalClientsWholeDay) {
     update = tui.update();
     ASSERT_NE(update["type"], "none");
     EXPECT_EQ(update["job_id"], "j1");
-    if (update["type"] == "job_started") EXPECT_TRUE(update["timestamp"].is_number_integer());
+    if (update["type"] == "job_started") {
+      EXPECT_TRUE(update["timestamp"].is_number_integer());
+    }
     if (update["type"] == "progress") {
       percent = update["percent"];
       EXPECT_EQ(update["stage"], "sampling");
       EXPECT_DOUBLE_EQ(update["progress"].get<double>() * 100, percent);
     }
-    if (update["type"] == "job_finished") EXPECT_EQ(update["success"], true);
+    if (update["type"] == "job_finished") {
+      EXPECT_EQ(update["success"], true);
+    }
     if (update["type"] == "job_complete") {
       EXPECT_EQ(update["image_path"], (project.path / "outputs/jobs/j1/a.png").string());
       EXPECT_EQ(update["image_paths"].size(), 2u);

@@ -89,7 +89,7 @@ Link own_state(const State& state, const Run& run, NodeId n, Time now) {
       if (a && !a->started)
         out.text = id + " has been handed over and starts with the next free slot";
       else {
-        out.text = id + " is running since " + since(a ? a->started_at : node.since, now);
+        out.text = id + " has been running for " + since(a ? a->started_at : node.since, now);
         if (a && a->fraction >= 0) out.text += " (" + std::to_string(int(a->fraction * 100)) + " %)";
         if (a && !a->text.empty()) out.text += ": " + a->text;
         out.action = "sparky logs " + id + " -f";

@@ -35,7 +35,7 @@ std::optional<Time> eta(const State& state, const Run& run, NodeId node, Time no
 // link; `target` is what it is about (an id), `action` what a person can do about it (may be empty).
 struct Link {
   std::string target;
-  std::string text;  // "waits for WS-04, which is running since 14:02 (65 %)"
+  std::string text;  // "WS-04 has been running for 5min (65 %): training"
   std::string action;
 };
 std::vector<Link> explain(const State& state, const Run& run, NodeId node, Time now);

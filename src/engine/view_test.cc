@@ -64,7 +64,7 @@ TEST(View, ExplainsTheWholeChain) {
   EXPECT_EQ(b.why("C"),
             "C is behind gate g1\n"
             "g1 waits for all of orchestrator foundation, of which A is not done\n"
-            "A is running since 0.0s (65 %): warm\n");
+            "A has been running for 0.0s (65 %): warm\n");
   EXPECT_EQ(b.why("B").substr(0, 48), "B comes after A in the order of its orchestrator");
   b.in(Pause{b.run});
   b.end("A");
