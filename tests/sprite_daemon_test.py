@@ -115,7 +115,7 @@ class SpriteDaemon(unittest.TestCase):
                                *words).strip()
 
     def ended(self, job):
-        until(lambda: self.client.ask("show_job", id=job)["job"]["state"] not in ("queued", "running"), "it ends", 120)
+        until(lambda: self.client.ask("show_job", id=job)["job"]["state"] not in ("queued", "running"), "it ends", 300)
         return self.client.ask("show_job", id=job)["job"]
 
     def test_a_lora_is_trained_as_a_job(self):
@@ -127,13 +127,13 @@ class SpriteDaemon(unittest.TestCase):
                          (self.daemon.project / "style/sheet.png").read_bytes(), "a picture of it is the job's result")
 
     def test_a_training_whose_worker_is_killed_goes_on_from_its_checkpoint(self):
-        job = self.train("network", "--steps", 100, "--channels", "16,32,32", "--checkpoint-minutes", 0.001)
+        job = self.train("network", "--steps", 40, "--channels", "16,32,32", "--checkpoint-minutes", 0.001)
         until((self.daemon.project / "network/train.safetensors").exists, "there is a checkpoint", 60)
         for process in self.daemon.processes(r"sparky worker .*local-train"):
             os.kill(process, signal.SIGKILL)
         until(lambda: len(self.daemon.processes(r"sparky-sprite train")) <= 1, "the old one has ended", 20)
         done = self.ended(job)
-        self.assertEqual((done["state"], done["result"]["step"]), ("completed", 100), done)
+        self.assertEqual((done["state"], done["result"]["step"]), ("completed", 40), done)
 
     def test_a_cancelled_training_leaves_a_checkpoint_that_another_job_goes_on_from(self):
         job = self.train("cancelled", "--minutes", 30, "--channels", "16,32,32")
@@ -143,7 +143,7 @@ class SpriteDaemon(unittest.TestCase):
         until((self.daemon.project / "cancelled/train.safetensors").exists, "it leaves a checkpoint", 60)
         until(lambda: not self.daemon.processes(r"sparky-sprite train"), "it has ended", 60)
         self.assertEqual(self.ended(self.train("cancelled", "--steps", 1))["state"], "failed", "it is not overwritten")
-        again = self.ended(self.train("cancelled", "--resume", "--steps", 40))
+        again = self.ended(self.train("cancelled", "--resume", "--steps", 20))
         self.assertEqual(again["state"], "completed", again)
 
 
