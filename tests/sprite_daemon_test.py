@@ -142,7 +142,10 @@ class SpriteDaemon(unittest.TestCase):
         self.assertEqual(self.client.job(job).status, "cancelled")
         until((self.daemon.project / "cancelled/train.safetensors").exists, "it leaves a checkpoint", 60)
         until(lambda: not self.daemon.processes(r"sparky-sprite train"), "it has ended", 60)
-        self.assertEqual(self.ended(self.train("cancelled", "--steps", 1))["state"], "failed", "it is not overwritten")
+        other = self.train("cancelled", "--steps", 1)
+        self.assertEqual(self.ended(other)["state"], "failed", "it is not overwritten")
+        self.client.ask("retry_job", id=other)
+        self.assertEqual(self.ended(other)["state"], "failed", "nor by another try")
         again = self.ended(self.train("cancelled", "--resume", "--steps", 20))
         self.assertEqual(again["state"], "completed", again)
 

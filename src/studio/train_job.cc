@@ -48,11 +48,14 @@ std::string field_of(std::string_view option) {
   return name;
 }
 
-// `out/job` names the job that trains there, so that its next attempt knows the checkpoint for its own.
-Result<bool> take_folder(const fs::path& out, std::string_view job) {
+// `out/job` names the job that trains there, so that its next attempt knows the checkpoint for its own and goes on from
+// it. A training that is none of the job's keeps its mark: sparky-sprite refuses it, however often the job is tried.
+Result<bool> take_folder(const fs::path& out, std::string_view job, bool resume) {
   auto mark = out / "job";
   auto before = read_file(mark, 1 << 10);
-  if (before && *before == job) return fs::exists(out / "train.safetensors");
+  bool trained = fs::exists(out / "train.safetensors");
+  if (before && *before == job) return trained;
+  if (trained && !resume) return false;
   SPARKY_TRY(make_directories(out));
   SPARKY_TRY(write_file_atomic(mark, job));
   return false;
@@ -143,8 +146,9 @@ Result<Json> train(const Json& request, std::string_view job, const fs::path& ou
   const bool lora = request.value("lora", false);
   progress("loading_models", 0, 0);
   if (!lora) {
-    SPARKY_ASSIGN(bool resumes, take_folder(out, job));
-    if (resumes && !request.value("resume", false)) words.emplace_back("--resume");
+    bool resume = request.value("resume", false);
+    SPARKY_ASSIGN(bool goes_on, take_folder(out, job, resume));
+    if (goes_on && !resume) words.emplace_back("--resume");
   }
   words.insert(words.begin(), {"train", "--json", "--while-input"});
   SPARKY_ASSIGN(auto process, SpriteProcess::start(words));
